@@ -1,0 +1,1 @@
+"""Compiled building blocks for hot loops; they import nothing of ours but each other."""
