@@ -1,1 +1,87 @@
+"""Exact learning dynamics of teacher-student networks.
+
+A student network learns from data that a teacher network labels; in high dimension a handful of overlaps obeys closed
+equations. The verbs are :func:`solve` (the equations) and :func:`simulate` (stochastic gradient descent itself); the
+nouns :class:`Overlaps` (a state) and :class:`OnlineSGD` (a rule). Everything else is a module below.
+
+Names are imported when first used, so that ``import tutelage`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+_NAMES = {
+    "Activation": "tutelage.activations",
+    "ArgumentError": "tutelage.errors",
+    "DivergenceError": "tutelage.errors",
+    "Network": "tutelage.networks",
+    "OnlineSGD": "tutelage.online.rule",
+    "Overlaps": "tutelage.overlaps",
+    "load": "tutelage.results",
+    "polynomial": "tutelage.activations",
+    "rerun": "tutelage.online.again",
+    "save": "tutelage.results",
+    "simulate": "tutelage.online.weights",
+    "solve": "tutelage.online.ode",
+    "state_at": "tutelage.results",
+}
+_MODULES = {
+    "asymptotics": "tutelage.online.asymptotics",
+    "data": "tutelage.data",
+    "gaussian": "tutelage.gaussian",
+    "papers": "tutelage.papers",
+    "plot": "tutelage.plot",
+}
+
+__all__ = [
+    "Activation",
+    "ArgumentError",
+    "DivergenceError",
+    "Network",
+    "OnlineSGD",
+    "Overlaps",
+    "asymptotics",
+    "data",
+    "gaussian",
+    "load",
+    "papers",
+    "plot",
+    "polynomial",
+    "rerun",
+    "save",
+    "simulate",
+    "solve",
+    "state_at",
+]
+
+if TYPE_CHECKING:
+    from tutelage import data, gaussian, papers, plot
+    from tutelage.activations import Activation, polynomial
+    from tutelage.errors import ArgumentError, DivergenceError
+    from tutelage.networks import Network
+    from tutelage.online import asymptotics
+    from tutelage.online.again import rerun
+    from tutelage.online.ode import solve
+    from tutelage.online.rule import OnlineSGD
+    from tutelage.online.weights import simulate
+    from tutelage.overlaps import Overlaps
+    from tutelage.results import load, save, state_at
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(import_module(_NAMES[name]), name)
+    elif name in _MODULES:
+        value = import_module(_MODULES[name])
+    else:
+        raise AttributeError(f"module 'tutelage' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

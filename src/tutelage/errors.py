@@ -56,7 +56,9 @@ def refuse(name: str, must: str, but: str) -> ArgumentError:
 
 def check_number(name: str, value: Any, *, minimum: float = -math.inf, strict: bool = False) -> float:
     """Return `value` as a finite float that is at least `minimum` (above it if `strict`)."""
-    bound = "be a finite number" if minimum == -math.inf else f"be a finite number {'>' if strict else '>='} {minimum:g}"
+    bound = (
+        "be a finite number" if minimum == -math.inf else f"be a finite number {'>' if strict else '>='} {minimum:g}"
+    )
     if isinstance(value, bool) or not np.isscalar(value):
         raise refuse(name, bound, f"is {value!r}")
     try:

@@ -1,0 +1,60 @@
+"""Results from a file, made once more."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tutelage.errors import refuse
+from tutelage.online.ode import solve
+from tutelage.online.rule import OnlineSGD
+from tutelage.online.weights import simulate
+from tutelage.results import start
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["rerun"]
+
+
+def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
+    """Run again what made a dataset, from the dataset alone.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Of ``solve`` or ``simulate``, fresh or loaded from a file.
+    **changes
+        Arguments of that call to replace: ``alpha``, ``replicas``, ``rtol``, ... What a file cannot hold must be given
+        again: ``inputs`` (and ``held_out``) of the user's own, and ``weights``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Without changes and with the same versions: the same numbers, bit for bit.
+
+    Raises
+    ------
+    ArgumentError
+        If the dataset has no record of how it was made, or lacks inputs or weights that were the user's own.
+
+    Examples
+    --------
+    >>> from tutelage import Overlaps
+    >>> once = solve(OnlineSGD(lr=0.5), Overlaps(Q=[[1.0]], R=[[0.1]], T=[[1.0]]), alpha=[1, 10])
+    >>> bool((rerun(once).eg == once.eg).all())
+    True
+    """
+    if "settings" not in ds.attrs:
+        raise refuse("ds", "be a dataset of `solve` or `simulate`", "has no attribute `settings`")
+    settings = json.loads(ds.attrs["settings"])
+    rule, alpha = OnlineSGD(**settings["rule"]), changes.pop("alpha", settings["alpha"])
+    if settings["view"] == "ode":
+        arguments = {name: settings[name] for name in ("rtol", "atol", "method")}
+        return solve(rule, start(ds), alpha, **(arguments | changes))
+    if settings["inputs"]["kind"] != "gaussian" and "inputs" not in changes:
+        raise refuse("inputs", "be given again, as the file holds only their checksum", "was not given")
+    if settings["own_weights"] and "weights" not in changes:
+        raise refuse("weights", "be given again, as the file holds only their overlaps", "was not given")
+    arguments = {name: settings[name] for name in ("dim", "replicas", "seed")}
+    return simulate(rule, start(ds), alpha, **(arguments | changes))

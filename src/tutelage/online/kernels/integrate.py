@@ -1,0 +1,157 @@
+"""The integration of the equations of motion by the pair of order 8(5, 3), with dense output, compiled.
+
+The right-hand side comes as a function pointer, so that this module is compiled once for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, types
+
+from tutelage.kernels.dop853 import DENSE, ERROR_3, ERROR_5, STAGES, A
+from tutelage.online.kernels.model import MODEL, VELOCITY, workspace
+
+f8, i8 = types.float64, types.int64
+
+RUNNING, FINISHED, DIVERGED, STUCK = 0, 1, 2, 3  # what `advance` comes back with
+_SAFETY, _SLOWEST, _FASTEST = 0.9, 0.2, 6.0  # of the step-size control
+
+
+@njit(cache=True, error_model="numpy")
+def _norm(error: np.ndarray, y: np.ndarray, new: np.ndarray, rtol: float, atol: float) -> float:
+    """Sum of squares of the error in units of the tolerance."""
+    total = 0.0
+    for p in range(y.shape[0]):
+        total += (error[p] / (atol + rtol * max(abs(y[p]), abs(new[p])))) ** 2
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def _combine(weights: np.ndarray, stages: np.ndarray, count: int, out: np.ndarray) -> None:
+    """Write sum_{j < count} weights[j] stages[j] into out."""
+    out[:] = 0.0
+    for j in range(count):
+        if weights[j] != 0.0:
+            for p in range(out.shape[0]):
+                out[p] += weights[j] * stages[j, p]
+
+
+@njit(cache=True, error_model="numpy")
+def _error(y, new, h, k, rtol, atol, buffer):
+    """Error of a step in units of the tolerance: the blend of both embedded formulas (Hairer et al., II.10)."""
+    _combine(ERROR_5, k, STAGES + 1, buffer)
+    five = _norm(buffer, y, new, rtol, atol)
+    _combine(ERROR_3, k, STAGES + 1, buffer)
+    three = _norm(buffer, y, new, rtol, atol)
+    if five == 0.0 and three == 0.0:
+        return 0.0
+    return abs(h) * five / math.sqrt((five + 0.01 * three) * y.shape[0])
+
+
+@njit(cache=True, error_model="numpy")
+def _interpolant(velocity, y, new, h, k, model, C, a, work, F, buffer):
+    """Fill the coefficients F (7, n) of the dense output over one step; makes the three extra stages."""
+    for s in range(STAGES + 1, 16):
+        _combine(A[s], k, s, buffer)
+        buffer *= h
+        buffer += y
+        velocity(buffer, model, C, a, work, k[s])
+    F[0] = new - y
+    F[1] = h * k[0] - F[0]
+    F[2] = 2 * F[0] - h * (k[STAGES] + k[0])
+    for j in range(4):
+        _combine(DENSE[j], k, 16, F[3 + j])
+        F[3 + j] *= h
+
+
+@njit(cache=True, error_model="numpy")
+def _interpolate(y, F, x, out):
+    """Evaluate the dense output at the fraction x of the step."""
+    out[:] = 0.0
+    for j in range(6, -1, -1):
+        for p in range(out.shape[0]):
+            out[p] = (out[p] + F[j, p]) * (x if j % 2 == 0 else 1 - x)
+    for p in range(out.shape[0]):
+        out[p] += y[p]
+
+
+@njit(f8(VELOCITY, f8[::1], MODEL, i8, f8, f8, f8), cache=True, error_model="numpy", nogil=True)
+def first_step(velocity, y, model, K, end, rtol, atol):
+    """Guess the first step from the size of the first and second derivative (Hairer et al., II.4)."""
+    P = K + model.T.shape[0]
+    C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
+    slope, next_slope, zero = np.empty_like(y), np.empty_like(y), np.zeros_like(y)
+    velocity(y, model, C, a, work, slope)
+    d0, d1 = math.sqrt(_norm(y, y, zero, rtol, atol)), math.sqrt(_norm(slope, y, zero, rtol, atol))
+    trial = 1e-6 if min(d0, d1) < 1e-5 else 0.01 * d0 / d1
+    velocity(y + trial * slope, model, C, a, work, next_slope)
+    d2 = math.sqrt(_norm(next_slope - slope, y, zero, rtol, atol)) / trial
+    largest = max(d1, d2)
+    step = max(1e-6, trial * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** (1 / 8)
+    return min(100 * trial, step, end)
+
+
+@njit(
+    types.Tuple((f8, f8, i8, i8))(VELOCITY, f8[::1], f8, f8, MODEL, i8, f8[::1], i8, f8[:, ::1], f8, f8, f8, i8),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
+def advance(velocity, y, alpha, h, model, K, times, done, out, rtol, atol, bound, most_steps):
+    """Integrate dy/dalpha on from (`alpha`, `y`) with trial step `h`, for `most_steps` steps or to the last of `times`.
+
+    States at times[done:] are written to `out` as they are passed; y is overwritten by the state reached.
+
+    Returns
+    -------
+    alpha, h : float
+        Time reached and next trial step.
+    done : int
+        Number of times passed.
+    status : int
+        RUNNING, FINISHED, DIVERGED (|y| beyond `bound` or NaN) or STUCK (the step underflows).
+    """
+    n, P = y.shape[0], K + model.T.shape[0]
+    C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
+    k, F = np.zeros((16, n)), np.empty((7, n))
+    new, buffer = np.empty(n), np.empty(n)
+    end = times[-1]
+    while done < times.shape[0] and times[done] <= alpha:
+        out[done] = y
+        done += 1
+    if done == times.shape[0]:
+        return alpha, h, done, FINISHED
+    velocity(y, model, C, a, work, k[0])
+    grow = _FASTEST
+    for _ in range(most_steps):
+        h = min(h, end - alpha)
+        if h < 1e-14 * max(alpha, 1e-300) or not math.isfinite(h):
+            return alpha, h, done, STUCK
+        for s in range(1, STAGES + 1):
+            _combine(A[s], k, s, buffer)
+            for p in range(n):
+                new[p] = y[p] + h * buffer[p]
+            velocity(new, model, C, a, work, k[s])
+        error = _error(y, new, h, k, rtol, atol, buffer)
+        if not error <= 1.0:  # also for NaN
+            h *= max(_SLOWEST, _SAFETY * error ** (-1 / 8)) if math.isfinite(error) else _SLOWEST
+            grow = 1.0
+            continue
+        reached = end if end - alpha <= h else alpha + h
+        if times[done] <= reached:
+            _interpolant(velocity, y, new, h, k, model, C, a, work, F, buffer)
+            while done < times.shape[0] and times[done] <= reached:
+                _interpolate(y, F, (times[done] - alpha) / h, out[done])
+                done += 1
+        y[:] = new
+        k[0] = k[STAGES]
+        alpha = reached
+        h *= min(grow, max(_SLOWEST, _SAFETY * error ** (-1 / 8))) if error > 0.0 else grow
+        grow = _FASTEST
+        if not np.abs(y).max() <= bound:
+            return alpha, h, done, DIVERGED
+        if done == times.shape[0]:
+            return alpha, h, done, FINISHED
+    return alpha, h, done, RUNNING

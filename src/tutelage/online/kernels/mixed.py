@@ -1,0 +1,72 @@
+"""Equations of motion for ReLU and any mixture of erf, linear and ReLU, compiled, average by average."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from tutelage.kernels.averages import average
+from tutelage.kernels.orthant import LINEAR, ONE
+from tutelage.online.kernels.model import SIGNATURE, assemble, unpack
+
+
+@njit(cache=True, error_model="numpy")
+def _sum(C, a, units, noise_variance, derivatives, field, sub):
+    """Return the sum over the last field of I2 or I3, or over the last two of I4 (derivatives = 0, 1, 2).
+
+    The other fields are named in `field`. The label noise enters I4 as one unit more, P: constant in place of a field,
+    uncorrelated with all others. `average` has a single call here: it is large, and each would be compiled in.
+    """
+    P = C.shape[0]
+    n = derivatives + 2
+    total = 0.0
+    for c in range(P + 1 if derivatives == 2 else P):
+        for d in range(c + 1 if derivatives == 2 else 1):
+            if c == P and d < P:
+                continue
+            one, two = units[field[0]], units[c]
+            weight = noise_variance if c == P else a[c]
+            field[n - 1] = c if c < P else field[0]
+            if derivatives == 1:
+                one = LINEAR
+            if derivatives == 2:
+                one = units[d]
+                field[2] = d if d < P else field[0]
+                weight *= (1.0 if c == d else 2.0) * (a[d] if d < P else 1.0)
+            for p in range(n):
+                for q in range(n):
+                    sub[p, q] = C[field[p], field[q]]
+            total += weight * average(sub[:n, :n], derivatives, units[field[0]], one, two)
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def _averages(C, a, model, K, drift, spread, slope):
+    """Sums over the fields of I3, I4 and I2 (drift, spread, slope)."""
+    P = C.shape[0]
+    units = np.full(P + 1, model.student)
+    units[K:P] = model.teacher
+    units[P] = ONE
+    field, sub = np.zeros(4, np.int64), np.empty((4, 4))
+    for i in range(K):
+        for other in range(P + 1 + i + 1):  # I3 with each field, I2, I4 with each student up to i
+            derivatives = 1 if other < P else (0 if other == P else 2)
+            field[0], field[1] = i, other if derivatives == 1 else other - P - 1
+            total = _sum(C, a, units, model.noise_variance, derivatives, field, sub)
+            if derivatives == 1:
+                drift[i, other] = total
+            elif derivatives == 0:
+                slope[i] = total
+            else:
+                k = other - P - 1
+                spread[i, k] = spread[k, i] = total
+
+
+@njit(SIGNATURE, cache=True, error_model="numpy")
+def mixed_velocity(y, model, C, a, work, dy):
+    """Write dy/dalpha for students and teachers of any of the three activations."""
+    K = C.shape[0] - model.T.shape[0]
+    unpack(y, model, C, a, K)
+    drift, spread, slope = work[:K], work[K : 2 * K], work[2 * K]
+    _averages(C, a, model, K, drift, spread, slope)
+    assemble(model, C, a, K, drift, spread, slope, dy)

@@ -1,0 +1,153 @@
+"""One-pass stochastic gradient descent on a two-layer student: the rule that every view of the dynamics applies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tutelage.activations import Activation, ActivationLike, activation
+from tutelage.errors import check_choice, check_count, check_number, refuse
+
+__all__ = ["OnlineSGD", "Rates"]
+
+TRAIN = ("first", "both", "readout")
+
+
+class Rates(NamedTuple):
+    """What the views need of a rule, as numbers: a layer that is not trained has rate and decay zero."""
+
+    lr: float
+    lr_readout: float
+    noise_variance: float
+    decay: float
+    decay_readout: float
+    batch: float
+
+
+@dataclass(frozen=True)
+class OnlineSGD:
+    r"""One-pass SGD on the squared error of a two-layer student.
+
+    With fields :math:`\lambda_k = w_k \cdot x / \sqrt N`, :math:`\rho_m = w^*_m \cdot x / \sqrt N` and the error
+    :math:`\Delta = \sum_k v_k g(\lambda_k) - \sum_m v^*_m g^*(\rho_m) - \sigma \zeta`, one example moves
+
+    .. math::
+
+        w_k &\leftarrow w_k - \frac{\eta}{\sqrt N} v_k g'(\lambda_k) \Delta \, x - \frac{\kappa}{N} w_k , \\
+        v_k &\leftarrow v_k - \frac{\eta_v}{N} g(\lambda_k) \Delta - \frac{\kappa}{N} v_k
+
+    (Goldt et al. 2019, eqs. 3 and 6: the loss is :math:`\Delta^2/2`; inputs have components of variance 1).
+
+    Parameters
+    ----------
+    activation : str or Activation
+        g of the student: "erf" is erf(x/sqrt 2), "linear", "relu".
+    teacher_activation : str or Activation, optional
+        g* of the teacher; default: the student's.
+    lr : float, >= 0
+        Learning rate :math:`\eta` of the first layer, divided by sqrt(N) in the step.
+    lr_readout : float, >= 0, optional
+        Learning rate :math:`\eta_v` of the readout, divided by N in the step; default: `lr`.
+    train : {"first", "both", "readout"}
+        Which layers move.
+    noise : float, >= 0
+        Standard deviation :math:`\sigma` of the Gaussian label noise.
+    weight_decay : float, >= 0
+        :math:`\kappa`; shrinks the trained layers by (1 - kappa/N) a step, never multiplied by the learning rate.
+    batch : int, >= 1
+        Examples averaged over in each step; time alpha = steps / N counts steps, not examples.
+    terms, constraint : "full", None
+        Reserved; any other value is refused.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument, what is allowed and what was given.
+
+    Examples
+    --------
+    >>> OnlineSGD(lr=0.2, train="both").rates.lr_readout
+    0.2
+    """
+
+    activation: ActivationLike = "erf"
+    teacher_activation: ActivationLike | None = None
+    lr: float = 0.5
+    lr_readout: float | None = None
+    train: str = "first"
+    noise: float = 0.0
+    weight_decay: float = 0.0
+    batch: int = 1
+    terms: str = "full"
+    constraint: str | None = None
+
+    def __post_init__(self) -> None:
+        activation(self.activation)
+        if self.teacher_activation is not None:
+            activation(self.teacher_activation, "teacher_activation")
+        checked = {
+            "lr": check_number("lr", self.lr, minimum=0),
+            "noise": check_number("noise", self.noise, minimum=0),
+            "weight_decay": check_number("weight_decay", self.weight_decay, minimum=0),
+            "batch": check_count("batch", self.batch),
+            "train": check_choice("train", self.train, TRAIN),
+        }
+        if self.lr_readout is not None:
+            checked["lr_readout"] = check_number("lr_readout", self.lr_readout, minimum=0)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        for name, only in (("terms", "full"), ("constraint", None)):
+            if getattr(self, name) != only:
+                raise refuse(name, f"be {only!r}, the only one there is so far", f"is {getattr(self, name)!r}")
+
+    @property
+    def student(self) -> Activation:
+        """The student's activation."""
+        return activation(self.activation)
+
+    @property
+    def teacher(self) -> Activation:
+        """The teacher's activation."""
+        return self.student if self.teacher_activation is None else activation(self.teacher_activation)
+
+    @property
+    def rates(self) -> Rates:
+        """The rule as numbers, with rate and decay zero where a layer is not trained."""
+        first, readout = self.train != "readout", self.train != "first"
+        lr_readout = self.lr if self.lr_readout is None else self.lr_readout
+        return Rates(
+            lr=self.lr * first,
+            lr_readout=lr_readout * readout,
+            noise_variance=self.noise**2,
+            decay=self.weight_decay * first,
+            decay_readout=self.weight_decay * readout,
+            batch=float(self.batch),
+        )
+
+    def increments(
+        self, fields: np.ndarray, noise: np.ndarray, v: np.ndarray, v_star: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        r"""Return how far one example moves the student, without decay.
+
+        Parameters
+        ----------
+        fields : array, shape (..., K + M)
+            Fields of the student's, then of the teacher's units.
+        noise : array, shape (...)
+            Label noise of each example (sigma zeta).
+        v, v_star : array, shape (K,), (M,)
+            Readouts.
+
+        Returns
+        -------
+        c : array, shape (..., K)
+            w_k moves by c_k x / sqrt(N).
+        dv : array, shape (..., K)
+            v_k moves by dv_k / N.
+        """
+        r, K = self.rates, len(v)
+        lam, rho = fields[..., :K], fields[..., K:]
+        error = (self.student.f(lam) @ v - self.teacher.f(rho) @ v_star - noise)[..., None]
+        return -r.lr * v * self.student.df(lam) * error, -r.lr_readout * self.student.f(lam) * error

@@ -1,0 +1,210 @@
+"""The macroscopic state of a student and its teacher: their overlaps and readouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tutelage import gaussian
+from tutelage.activations import Activation, ActivationLike
+from tutelage.activations import activation as resolve
+from tutelage.errors import check_array, check_count, refuse
+
+__all__ = ["Overlaps"]
+
+SEMIDEFINITE = 1e-10  # of the largest diagonal entry: how negative an eigenvalue may be by rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    r"""Overlaps and readouts of K student and M teacher units.
+
+    .. math:: Q_{ik} = w_i \cdot w_k / N, \qquad R_{in} = w_i \cdot w^*_n / N, \qquad
+              T_{nm} = w^*_n \cdot w^*_m / N .
+
+    They are the covariance of the fields :math:`\lambda_i = w_i \cdot x/\sqrt N`, :math:`\rho_n = w^*_n \cdot x/\sqrt
+    N` for inputs of independent standard normal components.
+
+    Parameters
+    ----------
+    Q : array, shape (K, K)
+        Student-student overlaps; symmetric.
+    R : array, shape (K, M)
+        Student-teacher overlaps.
+    T : array, shape (M, M)
+        Teacher-teacher overlaps; symmetric.
+    v, v_star : array, shape (K,) and (M,), optional
+        Readouts of student and teacher: outputs are sum_k v_k g(lambda_k), not divided by K. Default: ones (soft
+        committee machines).
+
+    Raises
+    ------
+    ArgumentError
+        For a wrong shape, NaN, Q or T that is not symmetric, or a covariance [[Q, R], [R', T]] with an eigenvalue below
+        -1e-10 times its largest diagonal entry. Singular covariances are legitimate.
+
+    Examples
+    --------
+    >>> state = Overlaps(Q=[[1.0]], R=[[0.5]], T=[[1.0]])
+    >>> round(state.generalisation_error("linear"), 12)
+    0.5
+    """
+
+    Q: np.ndarray
+    R: np.ndarray
+    T: np.ndarray
+    v: np.ndarray = None  # type: ignore[assignment]
+    v_star: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        Q, T = check_array("Q", self.Q, ("K", "K")), check_array("T", self.T, ("M", "M"))
+        K, M = len(Q), len(T)
+        checked = {
+            "Q": _symmetric("Q", Q),
+            "R": check_array("R", self.R, (K, M)),
+            "T": _symmetric("T", T),
+            "v": np.ones(K) if self.v is None else check_array("v", self.v, (K,)),
+            "v_star": np.ones(M) if self.v_star is None else check_array("v_star", self.v_star, (M,)),
+        }
+        for name, array in checked.items():
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        self._check_semidefinite()
+
+    def _check_semidefinite(self) -> None:
+        C = self.covariance
+        lowest, largest = np.linalg.eigvalsh(C)[0], max(np.diagonal(C).max(), 0.0)
+        if lowest < -SEMIDEFINITE * largest or np.diagonal(C).min() < 0:
+            raise refuse(
+                "Q, R, T",
+                "make [[Q, R], [R', T]] positive semidefinite, as overlaps of real weight vectors do",
+                f"its smallest eigenvalue is {lowest:.3g}",
+            )
+
+    @property
+    def students(self) -> int:
+        """Number K of student units."""
+        return len(self.Q)
+
+    @property
+    def teachers(self) -> int:
+        """Number M of teacher units."""
+        return len(self.T)
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """Covariance [[Q, R], [R', T]] of all fields, students first; shape (K+M, K+M)."""
+        return np.block([[self.Q, self.R], [self.R.T, self.T]])
+
+    @cached_property
+    def signed_readout(self) -> np.ndarray:
+        """Readouts (v, -v_star), shape (K+M,): the noise-free error is their sum with g(fields)."""
+        return np.concatenate([self.v, -self.v_star])
+
+    @classmethod
+    def unchecked(cls, Q: np.ndarray, R: np.ndarray, T: np.ndarray, v: np.ndarray, v_star: np.ndarray) -> Overlaps:
+        """Return a state without looking at its arrays: for states on the way of an integrator."""
+        state = object.__new__(cls)
+        for name, array in zip(("Q", "R", "T", "v", "v_star"), (Q, R, T, v, v_star), strict=True):
+            object.__setattr__(state, name, array)
+        return state
+
+    @classmethod
+    def from_weights(
+        cls, W: ArrayLike, W_star: ArrayLike, v: ArrayLike | None = None, v_star: ArrayLike | None = None
+    ) -> Overlaps:
+        """Return the overlaps of student weights W (K, N) and teacher weights W_star (M, N), divided by N.
+
+        Examples
+        --------
+        >>> Overlaps.from_weights([[1.0, 1.0]], [[2.0, 0.0]]).R
+        array([[1.]])
+        """
+        student = check_array("W", W, ("K", "N"))
+        teacher = check_array("W_star", W_star, ("M", student.shape[1]))
+        N = student.shape[1]
+        return cls(student @ student.T / N, student @ teacher.T / N, teacher @ teacher.T / N, v, v_star)  # type: ignore[arg-type]
+
+    @classmethod
+    def random(cls, students: int, teachers: int, dim: int, seed: int = 0) -> Overlaps:
+        """Return the overlaps of `students` and `teachers` weight vectors drawn from N(0, 1) in `dim` dimensions.
+
+        Off-diagonal entries are of order 1/sqrt(dim); v = v_star = 1.
+        """
+        K, M = check_count("students", students), check_count("teachers", teachers)
+        N = check_count("dim", dim)
+        weights = np.random.default_rng(check_count("seed", seed, minimum=0)).standard_normal((K + M, N))
+        return cls.from_weights(weights[:K], weights[K:])
+
+    def generalisation_error(
+        self, activation: ActivationLike, teacher_activation: ActivationLike | None = None
+    ) -> float:
+        r"""Return :math:`\epsilon_g = \tfrac12 \langle (\sum_k v_k g(\lambda_k) - \sum_m v^*_m g(\rho_m))^2 \rangle`.
+
+        With the factor 1/2 and without label noise (Goldt et al. 2019, eq. 4).
+
+        Parameters
+        ----------
+        activation : str or Activation
+            Of the student.
+        teacher_activation : str or Activation, optional
+            Of the teacher; default: the student's.
+
+        Notes
+        -----
+        Written out, the error is a difference of numbers of order one and drowns in rounding at 1e-16. Where it is
+        small, units that nearly coincide are therefore paired, and the error is computed from their differences
+        (:mod:`tutelage.coincidence`): it is never negative, and exactly zero for Q = R = T, v = v_star.
+        """
+        student = resolve(activation)
+        teacher = student if teacher_activation is None else resolve(teacher_activation, "teacher_activation")
+        return float(generalisation_error(self.covariance, self.signed_readout, self.students, student, teacher))
+
+
+def stacked(
+    Q: np.ndarray, R: np.ndarray, T: np.ndarray, v: np.ndarray, v_star: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return covariances (..., K+M, K+M) and signed readouts (..., K+M) of trajectories Q (..., K, K), R, v."""
+    batch, (M, _) = Q.shape[:-2], T.shape
+    teachers = np.broadcast_to(T, (*batch, M, M))
+    upper, lower = np.concatenate([Q, R], -1), np.concatenate([np.swapaxes(R, -1, -2), teachers], -1)
+    return np.concatenate([upper, lower], -2), np.concatenate([v, np.broadcast_to(-v_star, (*batch, M))], -1)
+
+
+def generalisation_error(
+    C: np.ndarray, a: np.ndarray, students: int, student: Activation, teacher: Activation
+) -> np.ndarray:
+    """Return eps_g of a stack of states: covariances C (..., K+M, K+M), signed readouts a (..., K+M)."""
+    averages = pair_averages(C, students, student, teacher)
+    return np.maximum(np.einsum("...c,...cd,...d->...", a, averages, a) / 2, 0.0)
+
+
+def pair_averages(C: np.ndarray, students: int, student: Activation, teacher: Activation) -> np.ndarray:
+    """Return I2 of all pairs of fields, shape (..., K+M, K+M); students first activation, teachers the other."""
+    K = students
+    ours, theirs = slice(0, K), slice(K, None)
+    out = np.empty_like(C)
+    out[..., ours, ours] = gaussian.I2(student, _pairs(C, ours, ours))
+    out[..., ours, theirs] = gaussian.I2((student, teacher), _pairs(C, ours, theirs))
+    out[..., theirs, ours] = np.swapaxes(out[..., ours, theirs], -1, -2)
+    out[..., theirs, theirs] = gaussian.I2(teacher, _pairs(C, theirs, theirs))
+    return out
+
+
+def _pairs(C: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    """Return the covariances of all pairs of a field in `rows` and one in `columns`, (..., rows, columns, 2, 2)."""
+    fields = np.arange(C.shape[-1])
+    i, j = np.meshgrid(fields[rows], fields[columns], indexing="ij")
+    index = np.stack([i, j], -1)
+    return C[..., index[..., :, None], index[..., None, :]]
+
+
+def _symmetric(name: str, matrix: np.ndarray) -> np.ndarray:
+    """Return `matrix` made exactly symmetric, or refuse one that is not so up to rounding."""
+    asymmetry = np.abs(matrix - matrix.T).max()
+    if asymmetry > SEMIDEFINITE * max(np.abs(matrix).max(), 1e-300):
+        raise refuse(name, "be symmetric", f"differs from its transpose by {asymmetry:.3g}")
+    return (matrix + matrix.T) / 2

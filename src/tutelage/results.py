@@ -1,0 +1,113 @@
+"""Results: xarray datasets that know how they were made, on disk and back.
+
+Every dataset has the time ``alpha`` first; simulations carry a leading ``replica``. Its attributes hold the version,
+the rule, the arguments and the scalings, and its variables ``T``, ``v_star``, ``Q_start``, ``R_start``, ``v_start`` the
+teacher and the state at alpha = 0: enough to run it again from the file alone (:func:`tutelage.rerun`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tutelage.errors import ArgumentError, refuse
+from tutelage.overlaps import Overlaps
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["dataset", "load", "save", "start", "state_at"]
+
+SCALINGS = (
+    "fields w.x/sqrt(N); first-layer step (lr/sqrt(N)) error v g'(field) x; "
+    "readout step (lr_readout/N) error g(field); alpha = steps/N; overlaps divided by N; "
+    "eg = 1/2 <(student - teacher)^2> without label noise"
+)
+LABELS = {
+    "eg": "generalisation error",
+    "Q": "student-student overlap",
+    "R": "student-teacher overlap",
+    "T": "teacher-teacher overlap",
+    "v": "readout of the student",
+    "v_star": "readout of the teacher",
+}
+
+
+def dataset(
+    alpha: np.ndarray, variables: dict[str, np.ndarray], begin: Overlaps, settings: dict[str, Any]
+) -> xarray.Dataset:
+    """Return a dataset of trajectories.
+
+    Parameters
+    ----------
+    alpha : array, shape (times,)
+        Times, steps / N.
+    variables : dict of arrays
+        ``eg`` (times,), ``Q`` (times, K, K), ``R`` (times, K, M), ``v`` (times, K), each with a leading replica axis
+        for simulations; others are (times,) or (replicas, times).
+    begin : Overlaps
+        The state at alpha = 0, with the teacher.
+    settings : dict
+        What else is needed to run it again, JSON-ready; stored as the attribute ``settings``.
+    """
+    import xarray
+
+    from tutelage import __version__
+
+    shapes = {"Q": ("student", "student_"), "R": ("student", "teacher"), "v": ("student",)}
+    data: dict[str, Any] = {}
+    for name, array in variables.items():
+        tail = ("alpha", *shapes.get(name.split("_")[0], ()))
+        dims = tail if array.ndim == len(tail) else ("replica", *tail)
+        data[name] = (dims, array, {"long_name": LABELS[name]} if name in LABELS else {})
+    data["T"] = (("teacher", "teacher_"), begin.T, {"long_name": LABELS["T"]})
+    data["v_star"] = (("teacher",), begin.v_star, {"long_name": LABELS["v_star"]})
+    for name, dims in shapes.items():
+        data[f"{name}_start"] = (dims, getattr(begin, name), {"long_name": f"{LABELS[name]} at alpha = 0"})
+    coordinates = {"alpha": ("alpha", alpha, {"long_name": "steps / N"})}
+    attributes: dict[str, Any] = {
+        "tutelage_version": __version__,
+        "settings": json.dumps(settings),
+        "scalings": SCALINGS,
+    }
+    attributes |= {k: v for k, v in settings.items() if isinstance(v, (str, int, float)) and not isinstance(v, bool)}
+    return xarray.Dataset(data, coordinates, attributes)
+
+
+def start(ds: xarray.Dataset) -> Overlaps:
+    """Return the state at alpha = 0 that `ds` was made from."""
+    return Overlaps(*(ds[name].values for name in ("Q_start", "R_start", "T", "v_start", "v_star")))
+
+
+def state_at(ds: xarray.Dataset, alpha: float) -> Overlaps:
+    """Return the state of `ds` at the stored time nearest to `alpha`; the mean over replicas for a simulation."""
+    at = ds.sel(alpha=alpha, method="nearest")
+    Q, R, v = (at[name].mean("replica").values if "replica" in at.dims else at[name].values for name in ("Q", "R", "v"))
+    return Overlaps(Q, R, ds["T"].values, v, ds["v_star"].values)
+
+
+def save(ds: xarray.Dataset, path: str | os.PathLike) -> Path:
+    """Write a dataset to a NetCDF file (HDF5) and return its path; an existing file is replaced in one move."""
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise refuse("path", "lie in an existing folder", f"{target.parent} is none")
+    part = target.with_name(f".{target.name}.part")
+    ds.to_netcdf(part, engine="h5netcdf")
+    os.replace(part, target)
+    return target
+
+
+def load(path: str | os.PathLike) -> xarray.Dataset:
+    """Read a dataset written by :func:`save`, whole, and close the file."""
+    import xarray
+
+    if not Path(path).is_file():
+        raise refuse("path", "name a file", f"{path} is none")
+    try:
+        return xarray.load_dataset(path, engine="h5netcdf")
+    except (OSError, ValueError, KeyError) as error:
+        raise ArgumentError(f"Argument `path` must name a NetCDF file, but {path} cannot be read: {error}.") from None
