@@ -69,12 +69,12 @@ def polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
     coefficients : sequence of float, shape (degree + 1,)
         Power coefficients, lowest first.
     name : str, optional
-        Default: ``"polynomial(c0, c1, ...)"``.
+        Default: ``"polynomial(c0, c1, ...)"``, which :func:`activation` understands.
     """
     from numpy.polynomial import Polynomial
 
     c = check_array("coefficients", coefficients, ("degree + 1",))
-    label = name or f"polynomial({', '.join(f'{x:g}' for x in c)})"
+    label = name or f"polynomial({', '.join(repr(x) for x in c.tolist())})"
     p = Polynomial(c)
     return Activation(label, p, p.deriv(), coefficients=tuple(c.tolist()))
 
@@ -117,5 +117,7 @@ def activation(name: ActivationLike, argument: str = "activation") -> Activation
         return polynomial([0.0, 0.0, 1.0], "square")
     if isinstance(name, str) and (match := re.fullmatch(r"hermite-(\d{1,2})", name)):
         return _hermite(int(match[1]))
+    if isinstance(name, str) and (match := re.fullmatch(r"polynomial\(([-+.,e\d\s]+)\)", name)):
+        return polynomial([float(x) for x in match[1].split(",")])
     known = ", ".join(f'"{n}"' for n in NAMES)
     raise refuse(argument, f"be one of {known} (k a degree) or an Activation", f"is {name!r}")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage import gaussian
+from tutelage import coincidence, gaussian
 from tutelage.activations import Activation, ActivationLike
 from tutelage.activations import activation as resolve
 from tutelage.errors import check_array, check_count, refuse
 
 __all__ = ["Overlaps"]
 
+CANCELS = 1e-7  # of the terms it is made of: a smaller error is computed from differences
 SEMIDEFINITE = 1e-10  # of the largest diagonal entry: how negative an eigenvalue may be by rounding
 
 
@@ -58,6 +59,7 @@ class Overlaps:
     T: np.ndarray
     v: np.ndarray = None  # type: ignore[assignment]
     v_star: np.ndarray = None  # type: ignore[assignment]
+    _weights: tuple[np.ndarray, np.ndarray] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         Q, T = check_array("Q", self.Q, ("K", "K")), check_array("T", self.T, ("M", "M"))
@@ -126,7 +128,20 @@ class Overlaps:
         student = check_array("W", W, ("K", "N"))
         teacher = check_array("W_star", W_star, ("M", student.shape[1]))
         N = student.shape[1]
-        return cls(student @ student.T / N, student @ teacher.T / N, teacher @ teacher.T / N, v, v_star)  # type: ignore[arg-type]
+        state = cls(student @ student.T / N, student @ teacher.T / N, teacher @ teacher.T / N, v, v_star)  # type: ignore[arg-type]
+        object.__setattr__(state, "_weights", (student, teacher))
+        return state
+
+    def differences(self, odd: bool) -> tuple[coincidence.Pairing, np.ndarray]:
+        """Return which units nearly coincide and the covariance of their differences.
+
+        To full relative accuracy if the state comes from weights, else up to rounding of the overlaps.
+        """
+        pairing = coincidence.pair(self.covariance, self.students, odd)
+        if self._weights is None:
+            return pairing, coincidence.differences(self.covariance, pairing)
+        apart = pairing.basis @ np.concatenate(self._weights)
+        return pairing, apart @ apart.T / apart.shape[1]
 
     @classmethod
     def random(cls, students: int, teachers: int, dim: int, seed: int = 0) -> Overlaps:
@@ -161,7 +176,14 @@ class Overlaps:
         """
         student = resolve(activation)
         teacher = student if teacher_activation is None else resolve(teacher_activation, "teacher_activation")
-        return float(generalisation_error(self.covariance, self.signed_readout, self.students, student, teacher))
+        C, a = self.covariance, self.signed_readout
+        if self._weights is None or student.name != teacher.name:
+            return float(generalisation_error(C, a, self.students, student, teacher))
+        error, scale = _direct(C, a, self.students, student, teacher)
+        if error >= CANCELS * scale:
+            return float(error)
+        pairing, D = self.differences(student.name in coincidence.ODD)
+        return coincidence.error_from_differences(D, a, pairing, student)
 
 
 def stacked(
@@ -178,8 +200,25 @@ def generalisation_error(
     C: np.ndarray, a: np.ndarray, students: int, student: Activation, teacher: Activation
 ) -> np.ndarray:
     """Return eps_g of a stack of states: covariances C (..., K+M, K+M), signed readouts a (..., K+M)."""
+    error, scale = _direct(C, a, students, student, teacher)
+    if student.name != teacher.name:
+        return np.maximum(error, 0.0)
+    result = np.array(error)
+    for index in np.argwhere(error < CANCELS * scale):
+        here = tuple(index)
+        pairing = coincidence.pair(C[here], students, student.name in coincidence.ODD)
+        D = coincidence.differences(C[here], pairing)
+        result[here] = coincidence.error_from_differences(D, a[here], pairing, student)
+    return result
+
+
+def _direct(
+    C: np.ndarray, a: np.ndarray, students: int, student: Activation, teacher: Activation
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return eps_g as the sum of its terms, up to rounding, and the size of these terms."""
     averages = pair_averages(C, students, student, teacher)
-    return np.maximum(np.einsum("...c,...cd,...d->...", a, averages, a) / 2, 0.0)
+    error = np.einsum("...c,...cd,...d->...", a, averages, a) / 2
+    return error, np.einsum("...c,...cc,...c->...", a, averages, a)
 
 
 def pair_averages(C: np.ndarray, students: int, student: Activation, teacher: Activation) -> np.ndarray:

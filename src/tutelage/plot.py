@@ -1,27 +1,30 @@
 r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time.
 
 Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
-open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and never leaves the functions.
+open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.
 
-Theory is a line, simulation markers; a dark band is the standard error of the mean over replicas. Time
-:math:`\alpha = \mathrm{steps}/N` is on a logarithmic axis, so what was stored at alpha = 0 is left out.
+Theory is a line; simulation is markers at the mean over replicas, thinned out where they would touch, with the standard
+error as a band. Time :math:`\alpha = \mathrm{steps}/N` is on a logarithmic axis: what stands at alpha = 0 is left out.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tutelage import __version__
 from tutelage.errors import check_number, refuse
 
 if TYPE_CHECKING:
@@ -32,35 +35,29 @@ __all__ = ["learning_curve", "order_parameters", "overlaps", "save", "style"]
 WIDTH, HEIGHT = 3.4, 2.6  # inches: one column
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")  # Okabe-Ito, Tol
 DARK, GREY = "#222222", "#999999"
-LINES, MARKERS = ("-", "--", ":", "-."), ("o", "s", "^", "D")  # of teacher 1 to 4
-SPACING = 0.035  # of the diagonal of the axes: markers closer than this are thinned out
-ENTRIES = 6  # largest matrix whose entries are written into its cells
-ALPHA, EG = r"$\alpha = \mathrm{steps}/N$", r"generalisation error $\epsilon_g$"
-FORMATS = (".png", ".pdf", ".svg")
-STYLE: dict[str, Any] = {
-    "axes.labelsize": 8,
-    "axes.linewidth": 0.5,
-    "axes.prop_cycle": matplotlib.cycler(color=PALETTE),
-    "axes.titlesize": 8,
+LINES, MARKERS = ("-", "--", ":", "-."), ("o", "s", "^", "D")  # of teacher unit 1 to 4
+SPACING = 0.035  # of the diagonal of the axes: between two markers
+ENTRIES = 6  # size up to which the entries of a matrix are written into its cells
+ALPHA = r"$\alpha = \mathrm{steps}/N$"
+TAGS = {".png": ("Software",), ".pdf": ("Creator", "CreationDate"), ".svg": ("Creator", "Date")}
+STYLE: Any = {
+    **dict.fromkeys(["font.size", "axes.labelsize", "axes.titlesize", "figure.titlesize"], 8),
+    **dict.fromkeys(["legend.fontsize", "xtick.labelsize", "ytick.labelsize"], 7),
+    **dict.fromkeys(["lines.markersize", "xtick.major.size", "ytick.major.size"], 3),
+    **dict.fromkeys(["xtick.minor.size", "ytick.minor.size", "legend.handlelength"], 1.5),
+    **dict.fromkeys(["axes.linewidth", "xtick.major.width", "ytick.major.width", "lines.markeredgewidth"], 0.5),
+    **dict.fromkeys(["xtick.direction", "ytick.direction"], "in"),
+    "axes.prop_cycle": cycler(color=PALETTE),
     "figure.dpi": 200,
     "figure.figsize": (WIDTH, HEIGHT),
-    "figure.titlesize": 8,
     "font.family": ["STIXGeneral", "DejaVu Sans"],  # both come with matplotlib
-    "font.size": 8,
-    "legend.fontsize": 7,
     "legend.frameon": False,
-    "legend.handlelength": 1.6,
-    "legend.labelspacing": 0.3,
     "lines.linewidth": 1.0,
-    "lines.markeredgewidth": 0.6,
-    "lines.markersize": 3,
     "mathtext.fontset": "stix",
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "tutelage",
-    **{f"{axis}tick.{key}": value for axis in "xy" for key, value in (("labelsize", 7), ("direction", "in"))},
-    **{f"{axis}tick.{rank}.width": 0.5 for axis in "xy" for rank in ("major", "minor")},
-    **{f"{axis}tick.{rank}.size": size for axis in "xy" for rank, size in (("major", 3), ("minor", 1.5))},
+    "pdf.fonttype": 42,  # text stays text
+    "svg.hashsalt": "tutelage",  # the same picture is the same file
 }
+_key = partial(Line2D, [], [], color=DARK, ls="", mfc="none")  # an entry of a legend
 
 
 class Picture(Figure):
@@ -73,231 +70,178 @@ class Picture(Figure):
 
 
 def style() -> AbstractContextManager[None]:
-    """Return the look of these pictures as a context: sizes for one column of a paper (3.4 x 2.6 inches).
-
-    Examples
-    --------
-    >>> with style():
-    ...     figure = Figure()
-    >>> tuple(map(float, figure.get_size_inches()))
-    (3.4, 2.6)
-    """
+    """Return the look of these pictures, for one column of a paper (3.4 x 2.6 inches): ``with style(): ...``."""
     return matplotlib.rc_context(STYLE)
 
 
 def learning_curve(
-    ode: Any = None,
-    sim: Any = None,
+    ode: xarray.Dataset | dict[str, xarray.Dataset] | Sequence[xarray.Dataset] | None = None,
+    sim: xarray.Dataset | dict[str, xarray.Dataset] | Sequence[xarray.Dataset] | None = None,
     *,
     ax: Axes | None = None,
     labels: str | Sequence[str] | None = None,
     title: str | None = None,
 ) -> Figure:
-    r"""Draw the generalisation error :math:`\epsilon_g` against :math:`\alpha`, both on logarithmic axes.
+    r"""Draw the generalisation error :math:`\epsilon_g` against :math:`\alpha`, both axes logarithmic.
 
-    Values of eg that are not positive, which such an axis cannot show, are gaps. A light band is where the central 68 %
-    of the replicas lie.
+    Convention: eg carries the factor 1/2 and no label noise. Values that are not positive are gaps. The light band
+    holds the central 68 % of the replicas.
 
     Parameters
     ----------
     ode, sim : xarray.Dataset, dict of them by label, or list of them
-        Theory and simulation; what has the same label has the same colour. One dataset without a label next to labelled
-        ones is black: one theory for simulations at several N, say.
+        Theory and simulation; the same label has the same colour. One dataset without label next to labelled ones is
+        black: the theory for simulations at several N, say.
     ax : matplotlib.axes.Axes, optional
         Where to draw; default: a new figure.
     labels : str or list of str, optional
-        Labels of datasets that do not come as dicts; default for lists: "1", "2", ...
+        One label for each dataset; default: the keys of a dict, "1", "2", ... for a list.
     title : str, optional
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Notes
-    -----
-    Convention: eg carries the factor 1/2 and no label noise.
     """
-    names = _label_list(labels, ode, sim)
+    names = [labels] if isinstance(labels, str) else [str(label) for label in labels or ()]
     theory, simulation = _curves("ode", ode, names), _curves("sim", sim, names)
-    if not theory and not simulation:
+    every = theory | simulation
+    if not every:
         raise refuse("ode, sim", "hold at least one dataset", "are empty")
+    if not set(names) <= set(every) or len(set(names)) < len(names):
+        raise refuse("labels", "name each dataset differently", f"are {names}")
     if ax is not None and not isinstance(ax, Axes):
-        raise refuse("ax", "be the axes of a matplotlib figure", f"is {type(ax).__name__}")
-    named = [label for label in dict.fromkeys([*theory, *simulation]) if label]
-    colours = dict(zip(named, _colours(len(named)), strict=True)) | {"": DARK if named else PALETTE[0]}
+        raise refuse("ax", "be matplotlib axes", f"is {type(ax).__name__}")
+    named = [label for label in every if label]
+    colours = {"": DARK if named else PALETTE[0], **dict(zip(named, _colours(len(named)), strict=True))}
     with style():
         axes = Picture(layout="constrained").add_subplot() if ax is None else ax
-        axes.set(xscale="log", yscale="log", xlabel=ALPHA, ylabel=EG, **({} if title is None else {"title": title}))
-        for label, ds in simulation.items():
-            _spread(axes, ds, colours[label])
-            _points(axes, ds["alpha"].values, *_mean(ds, "eg", positive=True), label or "simulation", colours[label])
+        axes.set(xscale="log", yscale="log", xlabel=ALPHA, ylabel=r"generalisation error $\epsilon_g$")
+        axes.set_title(axes.get_title() if title is None else title)
         for label, ds in theory.items():
-            axes.plot(*_positive(ds["alpha"].values, ds["eg"].values), color=colours[label], label=label or "theory")
-        handles = _keys(theory, simulation, colours)
-        axes.legend(handles=handles, ncols=1 + (len(handles) > 6))
-        return _settled(axes.figure)
+            _draw(axes, ds, "eg", (), False, color=colours[label], label=label or "theory")
+        for label, ds in simulation.items():
+            known = "_" if label and label in theory else label or "simulation"
+            _draw(axes, ds, "eg", (), True, color=colours[label], label=known)
+        shared = any(label in simulation for label in theory if label)
+        handles = (
+            axes.get_legend_handles_labels()[0]
+            + [_key(label="theory", ls="-"), _key(label="simulation", marker="o")] * shared
+        )
+        axes.legend(handles=handles, ncols=1 + (len(handles) > 7))
+        axes.get_tightbbox()  # makes the ticks while the style holds; matplotlib would when it first draws
+    return axes.figure.figure
 
 
-def overlaps(ds: xarray.Dataset, alpha: float | None = None, *, fig: FigureBase | None = None) -> Figure:
-    """Draw R and Q as heat maps on one scale, and under their columns the readouts v_star and v as bars.
+def overlaps(ds: xarray.Dataset, alpha: float | None = None, *, fig: Figure | None = None) -> Figure:
+    """Draw R and Q as heat maps on one scale, and below their columns the readouts v_star and v.
 
     Parameters
     ----------
     ds : xarray.Dataset
-        Theory or simulation; the mean over replicas is drawn.
+        Theory, or simulation: then the mean over replicas is drawn.
     alpha : float, optional
-        Time, steps / N; the nearest stored one is drawn and named in the title. Default: the last.
+        Time, steps / N: the nearest stored one is drawn, and named in the title. Default: the last.
     fig : matplotlib.figure.Figure, optional
         Where to draw; default: a new figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     _check_dataset("ds", ds, ("R", "Q", "v", "v_star"))
-    if fig is not None and not isinstance(fig, FigureBase):
+    if fig is not None and not isinstance(fig, Figure):
         raise refuse("fig", "be a matplotlib figure", f"is {type(fig).__name__}")
     at = ds.isel(alpha=-1) if alpha is None else ds.sel(alpha=check_number("alpha", alpha, minimum=0), method="nearest")
-    (R, Q, v), v_star = (_mean(at, name)[0] for name in ("R", "Q", "v")), at["v_star"].values
-    K, M = R.shape
-    cell = (WIDTH - 1.0) / (K + M)
-    sizes = {
-        "width_ratios": (max(M, 0.12 * K), max(K, 0.12 * M)),
-        "height_ratios": (max(K * min(cell, 0.45), 0.5), 0.6),
-    }
+    mean, replicas = at.mean("replica") if "replica" in at.dims else at, ds.sizes.get("replica")
+    R, Q, v, v_star = (mean[name].values for name in ("R", "Q", "v", "v_star"))
+    (K, M), limit = R.shape, max(np.abs(R).max(), np.abs(Q).max()) or 1.0
+    widths, heights = (max(M, K / 5), max(K, M / 5)), (max(min(0.42, 2.4 / (K + M)) * K, 0.5), 0.6)
     with style():
-        page = Picture(figsize=(WIDTH, sum(sizes["height_ratios"]) + 0.8)) if fig is None else fig
-        if isinstance(page, Figure) and page.get_layout_engine() is None:
-            page.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
-        axes = page.subplots(2, 2, sharex="col", sharey="row", gridspec_kw=sizes)
-        limit = max(np.abs(R).max(), np.abs(Q).max()) or 1.0
-        images = [_heat(ax, *what, limit, cell) for ax, what in zip(axes[0], (("$R$", R), ("$Q$", Q)), strict=True)]
-        page.colorbar(images[1], ax=axes[0].tolist(), fraction=0.05, pad=0.02).outline.set_linewidth(0.5)
-        for ax, unit, values in zip(axes[1], ("teacher", "student"), (v_star, v), strict=True):
-            ax.bar(np.arange(1, len(values) + 1), values, width=0.6, color=DARK if unit == "teacher" else PALETTE[0])
+        page = Picture(figsize=(WIDTH, sum(heights) + 0.9)) if fig is None else fig
+        page.set_layout_engine(page.get_layout_engine() or "constrained")
+        axes: Any = page.subplots(2, 2, sharex="col", sharey="row", width_ratios=widths, height_ratios=heights)
+        _heat(axes[0, 0], "$R$", R, limit)
+        image = _heat(axes[0, 1], "$Q$", Q, limit)
+        page.colorbar(image, ax=axes[0].tolist(), fraction=0.05, pad=0.02)
+        for ax, unit, values, colour in zip(
+            axes[1], ("teacher", "student"), (v_star, v), (GREY, PALETTE[0]), strict=True
+        ):
+            ax.bar(np.arange(1, len(values) + 1), values, width=0.6, color=colour)
             ax.axhline(0, color=DARK, linewidth=0.5)
+            ax.tick_params("x", length=0)
             ax.set_xlabel(unit)
         axes[0, 0].set_ylabel("student")
         axes[1, 0].set_ylabel("readouts\n$v^*$, $v$")
-        replicas = f", mean of {ds.sizes['replica']} replicas" if "replica" in ds["R"].dims else ""
-        page.suptitle(rf"$\alpha = {_number(float(at['alpha']))}${replicas}")
-        return _settled(page)
+        page.suptitle(rf"$\alpha$ = {float(at['alpha']):.4g}" + (f", mean of {replicas} replicas" if replicas else ""))
+        page.draw_without_rendering()  # the same
+    return page
 
 
 def order_parameters(ode: xarray.Dataset | None, sim: xarray.Dataset | None = None) -> Figure:
-    """Draw R and Q, and v if it is trained, against alpha: how the student's units specialise.
+    """Draw R and Q, and v where it is trained, against alpha: how the student's units specialise.
 
-    A colour is a student unit in every panel, a line style or marker a teacher unit (up to four); entries of Q off its
-    diagonal are grey. Where replicas specialise in different units, their mean shows neither.
+    A colour is a student unit in every panel; a line style or marker is a teacher unit, up to four. Entries of Q off
+    its diagonal are grey. Where replicas specialise in different units, their mean shows neither.
 
     Parameters
     ----------
     ode, sim : xarray.Dataset or None
-        Theory and simulation of the same numbers of units; at least one.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+        Theory and simulation with the same numbers of units; at least one.
     """
     given = {name: ds for name, ds in (("ode", ode), ("sim", sim)) if ds is not None}
     if not given:
         raise refuse("ode, sim", "hold at least one dataset", "are None")
     for name, ds in given.items():
         _check_dataset(name, ds, ("R", "Q", "v"), later=True)
-    shapes = {name: (ds.sizes["student"], ds.sizes["teacher"]) for name, ds in given.items()}
-    K, M = shapes[next(iter(given))]
-    if shapes.get("sim", (K, M)) != (K, M):
-        raise refuse("sim", f"have the numbers of units of `ode`, (K, M) = {(K, M)}", f"has {shapes['sim']}")
-    panels = {"R": "$R_{kn}$", "Q": "$Q_{kl}$", "v": "$v_k$"}
-    if all(np.ptp(ds["v"].values, axis=ds["v"].dims.index("alpha")).max() < 1e-12 for ds in given.values()):
-        del panels["v"]
+    units = [(ds.sizes["student"], ds.sizes["teacher"]) for ds in given.values()]
+    if units[0] != units[-1]:
+        raise refuse("sim", f"have the numbers of units of `ode`, (K, M) = {units[0]}", f"has {units[1]}")
+    trained = any(bool((ds["v"] != ds["v"].isel(alpha=0)).any()) for ds in given.values())
     with style():
-        fig = Picture(figsize=(WIDTH, 0.7 + 1.25 * len(panels)), layout="constrained")
-        axes = fig.subplots(len(panels), sharex=True)
-        for ax, (name, ylabel) in zip(axes, panels.items(), strict=True):
-            ax.set(xscale="log", ylabel=ylabel)
-            ax.axhline(0, color=GREY, linewidth=0.4, zorder=0)
+        fig = Picture(figsize=(WIDTH, 3.2 + 1.2 * trained), layout="constrained")
+        axes = fig.subplots(2 + trained, sharex=True)
+        for ax, name, label in zip(axes, "RQv", ("$R_{kn}$", "$Q_{kl}$", "$v_k$"), strict=False):
+            ax.set(xscale="log", ylabel=label)
             for source, ds in given.items():
-                _elements(ax, name, ds, source == "sim")
+                _draw_elements(ax, ds, name, source == "sim")
         axes[-1].set_xlabel(ALPHA)
-        _unit_keys(fig, K, M, given)
-        return _settled(fig)
+        _unit_keys(fig, *units[0], *given)
+        fig.draw_without_rendering()  # the same
+    return fig
 
 
-def save(fig: FigureBase, path: str | os.PathLike) -> Path:
+def save(fig: Figure, path: str | Path) -> Path:
     """Write a picture as PNG (200 dpi), PDF or SVG, by the ending of `path`, and return its path.
 
-    The file names the version of tutelage, holds no date, and replaces an existing one in one move.
+    The file names the version of tutelage and holds no date: the same picture is the same file.
     """
-    from tutelage import __version__
-
     target = Path(path)
     kind = target.suffix.lower()
     if not isinstance(fig, Figure):
         raise refuse("fig", "be a matplotlib figure", f"is {type(fig).__name__}")
-    if kind not in FORMATS:
-        raise refuse("path", f"end in {', '.join(FORMATS)}", f"is {target}")
+    if kind not in TAGS:
+        raise refuse("path", f"end in {', '.join(TAGS)}", f"is {target}")
     if not target.parent.is_dir():
         raise refuse("path", "lie in an existing folder", f"{target.parent} is none")
-    program = f"tutelage {__version__}"
-    metadata = {
-        ".png": {"Software": program},
-        ".pdf": {"Creator": program, "CreationDate": None},
-        ".svg": {"Creator": program, "Date": None},
-    }[kind]
-    part = target.with_name(f".{target.name}.part")
     with style():
-        fig.savefig(part, format=kind[1:], dpi=200, metadata=metadata)
-    os.replace(part, target)
+        fig.savefig(target, dpi=200, metadata=dict(zip(TAGS[kind], (f"tutelage {__version__}", None), strict=False)))
     return target
 
 
 def _check_dataset(name: str, ds: Any, needed: Sequence[str], later: bool = False) -> None:
-    """Refuse what is not a dataset with the variables `needed`, and (`later`) with a time that a log axis can show."""
-    import xarray
-
-    must = f"be a dataset with alpha, {', '.join(needed)}, as solve and simulate return"
-    if not isinstance(ds, xarray.Dataset):
-        raise refuse(name, must, f"is {type(ds).__name__}")
-    missing = [key for key in ("alpha", *needed) if key not in ds.variables]
-    if missing or ds.sizes["alpha"] == 0:
-        raise refuse(name, must, f"has no {missing[0]}" if missing else "has no times")
-    if name == "ode" and "replica" in ds.dims:
-        raise refuse("ode", "be theory, without replicas", f"has {ds.sizes['replica']}; simulations are `sim`")
+    """Refuse what is no dataset of `needed`, or (`later`) has no time that a logarithmic axis can show."""
+    sizes, missing = getattr(ds, "sizes", {}), [key for key in needed if key not in getattr(ds, "data_vars", {})]
+    if missing or not sizes.get("alpha"):
+        what = f"has no {missing[0] if missing else 'times'}" if sizes else f"is {type(ds).__name__}"
+        raise refuse(name, f"be a dataset of {', '.join(needed)} in alpha, as solve and simulate return", what)
+    if name == "ode" and "replica" in sizes:
+        raise refuse("ode", "be theory, without replicas", f"has {sizes['replica']}; a simulation is given as `sim`")
     if later and not (ds["alpha"].values > 0).any():
         raise refuse(name, "hold a time alpha > 0", "holds alpha = 0 alone")
 
 
-def _label_list(labels: str | Sequence[str] | None, *given: Any) -> list[str]:
-    """Return `labels` as a list, empty for none."""
-    names = [] if labels is None else [labels] if isinstance(labels, str) else [str(label) for label in labels]
-    if len(set(names)) < len(names):
-        raise refuse("labels", "differ from each other", f"are {names}")
-    if len(names) > 1 and not any(isinstance(value, (list, tuple)) for value in given):
-        raise refuse("labels", "be one label for one dataset", f"are {names}")
-    return names
-
-
 def _curves(name: str, value: Any, labels: list[str]) -> dict[str, Any]:
-    """Return the datasets of argument `name` by label; "" where there is none."""
-    import xarray
-
-    if value is None:
-        return {}
-    if isinstance(value, (list, tuple)):
-        keys = labels or ([""] if len(value) == 1 else [str(i + 1) for i in range(len(value))])
-        if len(keys) != len(value):
-            raise refuse("labels", f"name each of the {len(value)} datasets of `{name}`", f"are {labels}")
-        curves = dict(zip(keys, value, strict=True))
-    elif isinstance(value, Mapping) and not isinstance(value, xarray.Dataset):
-        if labels:
-            raise refuse("labels", f"be left out where `{name}` is a dict, whose keys are the labels", f"are {labels}")
-        curves = {str(key): ds for key, ds in value.items()}
+    """Return the datasets of an argument by label; "" where there is none."""
+    if isinstance(value, dict):
+        keys, items = [str(key) for key in value], list(value.values())
     else:
-        curves = {labels[0] if len(labels) == 1 else "": value}
-    for ds in curves.values():
+        items = [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+        keys = [str(i + 1) for i in range(len(items))] if len(items) > 1 else [""]
+    for ds in items:
         _check_dataset(name, ds, ("eg",), later=True)
-    return curves
+    return dict(zip(labels if len(labels) == len(items) else keys, items, strict=False))
 
 
 def _colours(n: int) -> list[Any]:
@@ -305,120 +249,58 @@ def _colours(n: int) -> list[Any]:
     return list(PALETTE[:n]) if n <= len(PALETTE) else list(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, n)))
 
 
-def _positive(alpha: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return what logarithmic axes can show: times > 0, and gaps for values that are not positive."""
-    later = alpha > 0
-    return alpha[later], *(np.where(value[later] > 0, value[later], np.nan) for value in values)
+def _draw(ax: Axes, ds: Any, name: str, index: tuple[int, ...], simulated: bool, kind: int = 0, **look: Any) -> None:
+    """Draw one element of a variable against alpha: theory as a line, simulation as markers and bands."""
+    later = ds["alpha"].values > 0
+    alpha, runs = ds["alpha"].values[later], np.atleast_2d(ds[name].values[(..., later, *index)])
+    mean = runs.mean(0)
+    ls, marker = ("", MARKERS[kind]) if simulated else (LINES[kind], "")
+    curve = np.where(mean > 0, mean, np.nan) if name == "eg" else mean
+    ax.plot(alpha, curve, ls=ls, marker=marker, mfc="none", markevery=SPACING, **look)
+    if len(runs) > 1:
+        band = {"color": look["color"], "linewidth": 0}
+        sem = runs.std(0, ddof=1) / np.sqrt(len(runs))
+        ax.fill_between(alpha, mean - sem, mean + sem, alpha=0.4, **band)
+        if name == "eg":
+            ax.fill_between(alpha, *np.quantile(runs, (0.16, 0.84), axis=0), alpha=0.15, **band)
 
 
-def _mean(ds: Any, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the mean over replicas and its standard error (None for fewer than two replicas)."""
-    if "replica" not in ds[name].dims:
-        return ds[name].values, None
-    mean, n = ds[name].mean("replica").values, ds.sizes["replica"]
-    return mean, ds[name].std("replica", ddof=1).values / np.sqrt(n) if n > 1 else None
+def _draw_elements(ax: Axes, ds: Any, name: str, simulated: bool) -> None:
+    """Draw every element of R, Q or v against alpha; those of Q once, off its diagonal in grey."""
+    shape = tuple(ds.sizes[dim] for dim in ds[name].dims if dim not in ("replica", "alpha"))
+    colours = _colours(shape[0])
+    for index in np.ndindex(shape):
+        grey = name == "Q" and index[0] != index[1]
+        if grey and index[0] > index[1]:
+            continue
+        kind = index[1] if name == "R" and shape[1] <= len(LINES) else 0
+        look = {"color": GREY, "lw": 0.6, "zorder": 1.5} if grey else {"color": colours[index[0]]}
+        _draw(ax, ds, name, index, simulated, kind, ms=2, **look)
 
 
-def _points(ax: Axes, alpha: np.ndarray, mean: np.ndarray, sem: np.ndarray | None, **look: Any) -> None:
-    """Draw means as markers, thinned out where they would touch, and their standard error as a band."""
-    ax.plot(alpha, mean, **{"marker": "o", "linestyle": "", "markerfacecolor": "none", "markevery": SPACING, **look})
-    if sem is not None:
-        ax.fill_between(alpha, mean - sem, mean + sem, color=look["color"], alpha=0.4, linewidth=0)
-
-
-def _draw_simulation(ax: Axes, ds: Any, label: str, colour: Any) -> None:
-    """Draw a simulation's generalisation error: where its replicas lie, and their mean."""
-    alpha = ds["alpha"].values
-    mean, sem = _mean(ds, "eg")
-    if "replica" in ds["eg"].dims and sem is not None:
-        quantiles = ds["eg"].quantile((0.16, 0.84), "replica").values
-        times, lower, upper = _positive(alpha, *quantiles)
-        ax.fill_between(times, lower, upper, color=colour, alpha=0.15, linewidth=0)
-    times, mean = _positive(alpha, mean)
-    _points(ax, times, mean, None if sem is None else sem[alpha > 0], color=colour, label=label or "simulation")
-
-
-def _keys(theory: Mapping[str, Any], simulation: Mapping[str, Any], colours: Mapping[str, Any]) -> list[Line2D]:
-    """Return the legend of a learning curve: what each colour is and, where labels leave it open, each kind of mark."""
-    line, mark = {"linestyle": "-"}, {"linestyle": "", "marker": "o", "markerfacecolor": "none"}
-    handles = []
-    for label in dict.fromkeys([*theory, *simulation]):
-        if label:
-            look = (line if label in theory else {"linestyle": ""}) | (
-                {"marker": "o", "markerfacecolor": "none"} if label in simulation else {}
-            )
-            handles.append(Line2D([], [], color=colours[label], label=label, **look))
-    named = bool(handles)
-    kinds = (("theory", theory, line), ("simulation", simulation, mark))
-    handles += [
-        Line2D([], [], color=DARK if named else PALETTE[0], label=kind, **look)
-        for kind, curves, look in kinds
-        if "" in curves or (curves and theory and simulation)
-    ]
-    return handles
-
-
-def _heat(ax: Axes, name: str, matrix: np.ndarray, limit: float, cell: float) -> Any:
-    """Draw a matrix as a heat map between -limit and limit, units counted from 1; return the image."""
+def _heat(ax: Axes, title: str, matrix: np.ndarray, limit: float) -> Any:
+    """Draw a matrix between -limit and limit, with its entries if it is small, and return the image."""
     rows, columns = matrix.shape
-    image = ax.imshow(
-        matrix,
-        cmap="RdBu_r",
-        vmin=-limit,
-        vmax=limit,
-        aspect="auto",
-        extent=(0.5, columns + 0.5, rows + 0.5, 0.5),
-    )
-    ax.set_title(name)
-    ax.set_xticks(range(1, columns + 1))
-    ax.set_yticks(range(1, rows + 1))
+    edges = (0.5, columns + 0.5, rows + 0.5, 0.5)
+    image = ax.imshow(matrix, "RdBu_r", vmin=-limit, vmax=limit, aspect="auto", extent=edges)
+    ax.set(title=title, xticks=range(1, columns + 1), yticks=range(1, rows + 1))
     ax.tick_params(length=0)
-    if max(rows, columns) <= ENTRIES:
-        for (i, k), value in np.ndenumerate(matrix):
-            colour = "white" if abs(value) > 0.6 * limit else DARK
-            ax.text(k + 1, i + 1, _entry(value), ha="center", va="center", color=colour, fontsize=min(7, 24 * cell))
+    for (k, l), value in np.ndenumerate(matrix if max(rows, columns) <= ENTRIES else np.empty((0, 0))):
+        text = f"{round(value, 2) + 0:.2f}" if abs(value) < 10 else f"{value:.3g}"
+        look: Any = {"color": "white" if abs(value) > 0.6 * limit else DARK, "ha": "center", "va": "center"}
+        ax.text(l + 1, k + 1, text.replace("-", "\N{MINUS SIGN}"), fontsize=6, **look)
     return image
 
 
-def _entry(value: float) -> str:
-    """Return a number for a cell: two decimals, or three digits if it is large."""
-    text = f"{value:.2f}" if abs(value) < 9.995 else f"{value:.3g}"
-    return ("0.00" if text == "-0.00" else text).replace("-", "\N{MINUS SIGN}")
-
-
-def _number(value: float) -> str:
-    """Return a number in mathtext: 1000, 2.5 \\times 10^{6}."""
-    digits, _, exponent = f"{value:.4g}".partition("e")
-    return digits if not exponent else rf"{digits} \times 10^{{{int(exponent)}}}"
-
-
-def _elements(ax: Axes, name: str, ds: Any, simulated: bool) -> None:
-    """Draw every element of R, Q or v against time: theory as lines, simulation as markers."""
-    later = ds["alpha"].values > 0
-    alpha = ds["alpha"].values[later]
-    mean, sem = (None if part is None else part[later] for part in _mean(ds, name))
-    for index, colour, style_index in _marks(name, mean.shape[1:]):
-        which = (slice(None), *index)
-        if simulated:
-            error = None if sem is None else sem[which]
-            _points(ax, alpha, mean[which], error, color=colour, marker=MARKERS[style_index], markersize=2.2)
-        else:
-            ax.plot(alpha, mean[which], color=colour, linestyle=LINES[style_index])
-
-
-def _marks(name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any, int]]:
-    """Yield the index, the colour and the number of the line style of each element that is drawn."""
-    colours = _colours(shape[0])
-    for index in np.ndindex(shape):
-        if name == "Q" and index[0] != index[1]:
-            if index[0] < index[1]:
-                yield index, GREY, 0
-        else:
-            distinct = name == "R" and shape[1] <= len(LINES)
-            yield index, colours[index[0]], index[1] if distinct else 0
-
-
-def _settled(fig: Any) -> Any:
-    """Return `fig` with layout and ticks made while the style holds: matplotlib makes them when it first draws."""
-    fig.draw_without_rendering()
-    return fig
+def _unit_keys(fig: Figure, K: int, M: int, *given: str) -> None:
+    """Add legends to order parameters: above, a row of students and a row of teachers; below, the kinds of marks."""
+    colours, shown = _colours(K), [k for k in range(K) if len(PALETTE) >= K or k in (0, K - 1)]
+    rows = [[_key(label="student"), *(_key(label=str(k + 1), color=colours[k], ls="-") for k in shown)]]
+    if 1 < M <= len(LINES):
+        looks = [{"ls": look} for look in LINES] if "ode" in given else [{"marker": look} for look in MARKERS]
+        rows.append([_key(label="teacher"), *(_key(label=str(n + 1), **looks[n]) for n in range(M))])
+    units = [handle for column in zip_longest(*rows, fillvalue=_key(label=" ")) for handle in column]
+    fig.legend(handles=units, ncols=len(units) // len(rows), loc="outside upper center", columnspacing=0.8)
+    kinds = {"ode": _key(label="theory", ls="-"), "sim": _key(label="simulation", marker="o")}
+    below = [kinds[name] for name in given] + [_key(label=r"$k \neq l$", color=GREY, ls="-")] * (K > 1)
+    fig.legend(handles=below, ncols=3, loc="outside lower center")

@@ -123,7 +123,7 @@ def test_erf_I4(separation, scales):
 
 def test_erf_I4_at_large_variance():
     C = covariance(4, 2, (50,) * 4)
-    check(product_average([g_prime, g_prime, g, g], C, tolerance=1e-5), erf_I4(C), 1e-6)
+    check(product_average([g_prime, g_prime, g, g], C, tolerance=1e-3), erf_I4(C), 1e-5)
 
 
 @pytest.mark.parametrize("scales", SCALES.values(), ids=SCALES)

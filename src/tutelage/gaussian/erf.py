@@ -45,6 +45,12 @@ def I4(C: np.ndarray) -> np.ndarray:
     return 4 / np.pi**2 * np.arcsin(np.clip(L0 / np.sqrt(L1 * L2), -1, 1)) / np.sqrt(L4)
 
 
+def I4_linear(C: np.ndarray) -> np.ndarray:
+    r"""<g'(x1) g'(x2) x3 x4>: the covariance of x3 and x4 under the tilted law of :func:`I4`, times its weight."""
+    L4 = _minor(C, 0, 1)
+    return 2 / np.pi * _tilted(C, L4, 2, 3) / L4**1.5
+
+
 def J4(C: np.ndarray) -> np.ndarray:
     r"""<g'(x1) g'(x2) g'(x3) g'(x4)> :math:`= (2/\pi)^2 \det(1 + C)^{-1/2}`."""
     return 4 / np.pi**2 / np.sqrt(np.linalg.det(np.eye(4) + C))

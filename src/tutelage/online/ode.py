@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.errors import DivergenceError, check_choice, check_number, check_times, refuse
-from tutelage.online.equations import right_hand_side
+from tutelage.online.integration import COMPILED, Trajectory, integrate, integrate_scipy
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps, generalisation_error, stacked
 from tutelage.progress import progress as progress_bar
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["solve"]
 
 METHODS = ("dop853", "lsoda", "radau", "bdf")
-COMPILED = ("erf", "linear", "relu")
-BOUND = 1e12  # a state beyond this multiple of where it began has diverged
-SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 
 
 def solve(
@@ -86,7 +81,6 @@ def solve(
         if unit.name not in COMPILED and (rule.student.coefficients is None or rule.teacher.coefficients is None):
             allowed = ", ".join(f'"{c}"' for c in COMPILED)
             raise refuse(name, f"be one of {allowed}, or both be polynomials, for an ODE", f"is {unit.name!r}")
-    y0 = np.concatenate([state.R.ravel(), state.Q.ravel(), state.v])
     settings = {
         "view": "ode",
         "rule": describe(rule),
@@ -98,16 +92,15 @@ def solve(
     compiled = {rule.student.name, rule.teacher.name} <= set(COMPILED)
     with progress_bar("ODE", times[-1], progress) as bar:
         if compiled and method == "dop853":
-            trajectory, ending = _integrate(rule, state, y0, times, rtol, atol, bar.update)
+            trajectory = integrate(rule, state, times, rtol, atol, bar.update)
         else:
-            velocity = _compiled_velocity(rule, state) if compiled else _plain_velocity(rule, state)
-            trajectory, ending = _integrate_scipy(velocity, method, y0, times, rtol, atol, bar.update)
-    result = _dataset(rule, state, times[: len(trajectory)], trajectory, settings)
-    if isinstance(ending, DivergenceError):
-        ending.dataset = result
-        raise ending
-    if ending is KeyboardInterrupt:
-        warnings.warn(f"interrupted: {len(trajectory)} of {len(times)} times were reached", stacklevel=2)
+            trajectory = integrate_scipy(rule, state, times, method, rtol, atol, bar.update)
+    result = _dataset(rule, state, times, trajectory, settings)
+    if isinstance(trajectory.ending, DivergenceError):
+        trajectory.ending.dataset = result
+        raise trajectory.ending
+    if trajectory.ending is not None:
+        warnings.warn(f"interrupted: {result.sizes['alpha']} of {len(times)} times were reached", stacklevel=2)
     return result
 
 
@@ -118,151 +111,16 @@ def describe(rule: OnlineSGD) -> dict[str, Any]:
 
 
 def _dataset(
-    rule: OnlineSGD, state: Overlaps, times: np.ndarray, trajectory: np.ndarray, settings: dict[str, Any]
+    rule: OnlineSGD, state: Overlaps, times: np.ndarray, trajectory: Trajectory, settings: dict[str, Any]
 ) -> xarray.Dataset:
-    """Return the dataset of a trajectory of state vectors (times, size)."""
-    K, M = state.students, state.teachers
-    R = trajectory[:, : K * M].reshape(-1, K, M)
-    Q = trajectory[:, K * M : K * M + K * K].reshape(-1, K, K)
+    """Return the dataset of a trajectory."""
+    K, M, y = state.students, state.teachers, trajectory.states
+    R = y[:, : K * M].reshape(-1, K, M)
+    Q = y[:, K * M : K * M + K * K].reshape(-1, K, K)
     Q = (Q + np.swapaxes(Q, 1, 2)) / 2
-    v = trajectory[:, K * M + K * K :]
-    eg = generalisation_error(*stacked(Q, R, state.T, v, state.v_star), K, rule.student, rule.teacher)
-    return dataset(times, {"eg": eg, "Q": Q, "R": R, "v": v}, state, settings)
-
-
-def _diverged(alpha: float, why: str) -> DivergenceError:
-    return DivergenceError(
-        f"The order parameters diverge at alpha = {alpha:.6g} ({why}); a smaller lr may help. The results before that "
-        "are in this error's `dataset`.",
-        alpha,
-    )
-
-
-def _integrate(
-    rule: OnlineSGD,
-    state: Overlaps,
-    y0: np.ndarray,
-    times: np.ndarray,
-    rtol: float,
-    atol: float,
-    report: Callable[[float], None],
-) -> tuple[np.ndarray, Any]:
-    """Run the compiled integrator in slices of SLICE seconds; return the states reached and how it ended."""
-    from tutelage.online.kernels import integrate
-
-    velocity, model, K = _kernel(rule), _model(rule, state), state.students
-    y, out = y0.copy(), np.empty((len(times), len(y0)))
-    bound = BOUND * max(1.0, np.abs(y0).max())
-    alpha, done, status, steps = 0.0, 0, integrate.RUNNING, 16
-    h = integrate.first_step(velocity, y, model, K, max(times[-1], 1e-12), rtol, atol)
-    try:
-        while status == integrate.RUNNING:
-            begin = time.perf_counter()
-            alpha, h, done, status = integrate.advance(
-                velocity, y, alpha, h, model, K, times, done, out, rtol, atol, bound, steps
-            )
-            spent = time.perf_counter() - begin
-            steps = max(16, min(4 * steps, int(steps * SLICE / max(spent, 1e-9))))
-            report(alpha)
-    except KeyboardInterrupt:
-        return out[:done], KeyboardInterrupt
-    if status == integrate.FINISHED:
-        return out, None
-    why = "values beyond every bound" if status == integrate.DIVERGED else "the step size underflows"
-    return out[:done], _diverged(alpha, why)
-
-
-def _integrate_scipy(
-    velocity: Callable[[float, np.ndarray], np.ndarray],
-    method: str,
-    y0: np.ndarray,
-    times: np.ndarray,
-    rtol: float,
-    atol: float,
-    report: Callable[[float], None],
-) -> tuple[np.ndarray, Any]:
-    """The same through one of SciPy's integrators, step by step."""
-    from scipy.integrate import BDF, DOP853, LSODA, Radau
-
-    solver_class = {"dop853": DOP853, "lsoda": LSODA, "radau": Radau, "bdf": BDF}[method]
-    out = [y0] if times[0] == 0 else []
-    if len(out) == len(times):
-        return np.array(out), None
-    bound = BOUND * max(1.0, np.abs(y0).max())
-    solver = solver_class(velocity, 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
-    try:
-        while solver.status == "running":
-            solver.step()
-            if solver.status == "failed" or not np.abs(solver.y).max() <= bound:
-                return _stack(out, y0), _diverged(solver.t, "values beyond every bound or a step size that underflows")
-            passed = times[len(out) :][times[len(out) :] <= solver.t]
-            if len(passed):
-                states = solver.dense_output()(passed).T
-                if passed[-1] == solver.t:
-                    states[-1] = solver.y
-                out.extend(states)
-            report(solver.t)
-    except KeyboardInterrupt:
-        return _stack(out, y0), KeyboardInterrupt
-    return np.array(out), None
-
-
-def _stack(states: list[np.ndarray], y0: np.ndarray) -> np.ndarray:
-    return np.array(states).reshape(len(states), len(y0))
-
-
-def _kernel(rule: OnlineSGD) -> Any:
-    """Return the compiled right-hand side for the rule's activations; the others stay uncompiled."""
-    names = {rule.student.name, rule.teacher.name}
-    if names == {"erf"}:
-        from tutelage.online.kernels.erf import erf_velocity
-
-        return erf_velocity
-    if names == {"linear"}:
-        from tutelage.online.kernels.linear import linear_velocity
-
-        return linear_velocity
-    from tutelage.online.kernels.mixed import mixed_velocity
-
-    return mixed_velocity
-
-
-def _model(rule: OnlineSGD, state: Overlaps) -> Any:
-    """Return the constants of a run for the compiled kernels."""
-    from tutelage.kernels.orthant import CODES
-    from tutelage.online.kernels.model import Model
-
-    codes = CODES[rule.student.name], CODES[rule.teacher.name]
-    return Model(*codes, *rule.rates, np.array(state.T), np.array(state.v_star))
-
-
-def _compiled_velocity(rule: OnlineSGD, state: Overlaps) -> Callable[[float, np.ndarray], np.ndarray]:
-    """Return the compiled right-hand side as a function of (alpha, y)."""
-    from tutelage.online.kernels.model import workspace
-
-    kernel, model, P = _kernel(rule), _model(rule, state), state.students + state.teachers
-    C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
-
-    def velocity(_: float, y: np.ndarray) -> np.ndarray:
-        dy = np.empty_like(y)
-        kernel(np.ascontiguousarray(y), model, C, a, work, dy)
-        return dy
-
-    return velocity
-
-
-def _plain_velocity(rule: OnlineSGD, state: Overlaps) -> Callable[[float, np.ndarray], np.ndarray]:
-    """Return :func:`right_hand_side` as a function of (alpha, y)."""
-    K, M = state.students, state.teachers
-
-    def velocity(_: float, y: np.ndarray) -> np.ndarray:
-        Q = y[K * M : K * M + K * K].reshape(K, K)
-        here = Overlaps.unchecked((Q + Q.T) / 2, y[: K * M].reshape(K, M), state.T, y[K * M + K * K :], state.v_star)
-        return np.concatenate([part.ravel() for part in _order(right_hand_side(rule, here))])
-
-    return velocity
-
-
-def _order(velocity: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the parts of a velocity in the order of the state vector."""
-    return velocity.R, velocity.Q, velocity.v
+    v = y[:, K * M + K * K :]
+    eg = np.array(trajectory.errors)
+    rest = np.isnan(eg)
+    C, a = stacked(Q[rest], R[rest], state.T, v[rest], state.v_star)
+    eg[rest] = generalisation_error(C, a, K, rule.student, rule.teacher)
+    return dataset(times[: len(y)], {"eg": eg, "Q": Q, "R": R, "v": v}, state, settings)

@@ -70,15 +70,16 @@ class Run:
             copies: dict[str, Any] = {name: getattr(self, name).copy() for name in names}
             return copies | {"steps": self.steps, "recorded": self.recorded}
 
-    def record(self, rule: OnlineSGD, state: Overlaps, held_out: np.ndarray | None) -> None:
+    def record(self, rule: OnlineSGD, v_star: np.ndarray, held_out: np.ndarray | None) -> None:
         """Record the state at every target that equals the present step."""
         while self.recorded < len(self.targets) and self.targets[self.recorded] == self.steps:
-            t, N = self.recorded, self.W.shape[1]
-            self.Q[t], self.R[t] = self.W @ self.W.T / N, self.W @ self.W_star.T / N
-            self.v_record[t] = self.v
-            if held_out is not None:
+            here, t = Overlaps.from_weights(self.W, self.W_star, self.v, v_star), self.recorded
+            self.Q[t], self.R[t], self.v_record[t] = here.Q, here.R, here.v
+            if held_out is None:
+                self.error[t] = here.generalisation_error(rule.student, rule.teacher)
+            else:
                 student = Network(self.W, self.v, rule.student)(held_out)
-                teacher = Network(self.W_star, state.v_star, rule.teacher)(held_out)
+                teacher = Network(self.W_star, v_star, rule.teacher)(held_out)
                 self.error[t] = np.mean((student - teacher) ** 2) / 2
             self.recorded += 1
 
@@ -128,7 +129,7 @@ def _run(run: Run, rule: OnlineSGD, state: Overlaps, origin: Source, seed: int, 
     examples = origin.examples(seed, run.index, run.steps * rule.batch)
     descend = _compiled_descent(run, rule, state) or _plain_descent(run, rule, state)
     pace = 1
-    run.record(rule, state, origin.held_out)
+    run.record(rule, state.v_star, origin.held_out)
     while run.recorded < len(run.targets) and not stop.is_set():
         count = int(min(pace, run.targets[run.recorded] - run.steps))
         begin = time.perf_counter()
@@ -142,7 +143,7 @@ def _run(run: Run, rule: OnlineSGD, state: Overlaps, origin: Source, seed: int, 
                     "may help. The results before that are in this error's `dataset`.",
                     run.targets[max(run.recorded - 1, 0)] / run.W.shape[1],
                 )
-            run.record(rule, state, origin.held_out)
+            run.record(rule, state.v_star, origin.held_out)
         pace = max(1, min(4 * pace, int(count * SLICE / max(time.perf_counter() - begin, 1e-9))))
 
 

@@ -17,8 +17,8 @@ from tutelage.online.checkpoint import Checkpoint
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import Run, run_all
-from tutelage.online.sources import Source, source
-from tutelage.overlaps import Overlaps, generalisation_error, stacked
+from tutelage.online.sources import source
+from tutelage.overlaps import Overlaps
 from tutelage.progress import progress as progress_bar
 from tutelage.results import dataset
 
@@ -126,7 +126,7 @@ def simulate(
 
     with progress_bar("SGD", float(replicas * targets[-1]), progress) as bar:
         failure = run_all(rule, state, origin, runs, seed, bar.update, file)
-    result = _dataset(rule, state, origin, times, runs, settings)
+    result = _dataset(state, times, runs, settings)
     if file is not None:
         file.write(runs)
     if isinstance(failure, DivergenceError):
@@ -156,19 +156,11 @@ def _starts(
     return lambda _: (W.copy(), W_star.copy())
 
 
-def _dataset(
-    rule: OnlineSGD, state: Overlaps, origin: Source, times: np.ndarray, runs: list[Run], settings: dict[str, Any]
-) -> xarray.Dataset:
+def _dataset(state: Overlaps, times: np.ndarray, runs: list[Run], settings: dict[str, Any]) -> xarray.Dataset:
     """Return the dataset of all runs, up to the last time that any of them reached."""
     reached = max(run.recorded for run in runs)
-    Q, R, v = (np.stack([getattr(run, name)[:reached] for run in runs]) for name in ("Q", "R", "v_record"))
-    if origin.held_out is None:
-        eg = generalisation_error(*stacked(Q, R, state.T, v, state.v_star), state.students, rule.student, rule.teacher)
-    else:
-        eg = np.stack([run.error[:reached] for run in runs])
-    for i, run in enumerate(runs):
-        eg[i, run.recorded :] = np.nan
-    variables = {"eg": eg, "Q": Q, "R": R, "v": v}
+    recorded = {"eg": "error", "Q": "Q", "R": "R", "v": "v_record"}
+    variables = {name: np.stack([getattr(run, kept)[:reached] for run in runs]) for name, kept in recorded.items()}
     for name in list(variables):
         variables |= _statistics(name, variables[name])
     return dataset(times[:reached], variables, state, settings)

@@ -20,11 +20,11 @@ _SAFETY, _SLOWEST, _FASTEST = 0.9, 0.2, 6.0  # of the step-size control
 
 
 @njit(cache=True, error_model="numpy")
-def _norm(error: np.ndarray, y: np.ndarray, new: np.ndarray, rtol: float, atol: float) -> float:
+def _norm(error: np.ndarray, y: np.ndarray, new: np.ndarray, rtol: float, atol: np.ndarray) -> float:
     """Sum of squares of the error in units of the tolerance."""
     total = 0.0
     for p in range(y.shape[0]):
-        total += (error[p] / (atol + rtol * max(abs(y[p]), abs(new[p])))) ** 2
+        total += (error[p] / (atol[p] + rtol * max(abs(y[p]), abs(new[p])))) ** 2
     return total
 
 
@@ -77,7 +77,7 @@ def _interpolate(y, F, x, out):
         out[p] += y[p]
 
 
-@njit(f8(VELOCITY, f8[::1], MODEL, i8, f8, f8, f8), cache=True, error_model="numpy", nogil=True)
+@njit(f8(VELOCITY, f8[::1], MODEL, i8, f8, f8, f8[::1]), cache=True, error_model="numpy", nogil=True)
 def first_step(velocity, y, model, K, end, rtol, atol):
     """Guess the first step from the size of the first and second derivative (Hairer et al., II.4)."""
     P = K + model.T.shape[0]
@@ -94,7 +94,7 @@ def first_step(velocity, y, model, K, end, rtol, atol):
 
 
 @njit(
-    types.Tuple((f8, f8, i8, i8))(VELOCITY, f8[::1], f8, f8, MODEL, i8, f8[::1], i8, f8[:, ::1], f8, f8, f8, i8),
+    types.Tuple((f8, f8, i8, i8))(VELOCITY, f8[::1], f8, f8, MODEL, i8, f8[::1], i8, f8[:, ::1], f8, f8[::1], f8, i8),
     cache=True,
     error_model="numpy",
     nogil=True,

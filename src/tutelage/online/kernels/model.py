@@ -27,9 +27,11 @@ class Model(NamedTuple):
     batch: float
     T: np.ndarray  # (M, M)
     v_star: np.ndarray  # (M,)
+    partner: np.ndarray  # (K,) and the next: for kernels.tail alone
+    sign: np.ndarray
 
 
-MODEL = types.NamedTuple((types.int64, types.int64, *[f8] * 6, f8[:, ::1], f8[::1]), Model)
+MODEL = types.NamedTuple((types.int64, types.int64, *[f8] * 6, f8[:, ::1], f8[::1], types.int64[::1], f8[::1]), Model)
 # (y, model, C, a, work, dy): C (P, P), a (P,) and work (workspace(P), P) are overwritten, P = K + M.
 SIGNATURE = types.void(f8[::1], MODEL, f8[:, ::1], f8[::1], f8[:, ::1], f8[::1])
 VELOCITY = types.FunctionType(SIGNATURE)

@@ -1,0 +1,249 @@
+"""The command line. Every error of ours is one line on standard error and exit code 2; Ctrl-C is one line and 130."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from tutelage import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tutelage.experiment import Outcome
+    from tutelage.problem import Problem
+
+__all__ = ["app", "main"]
+
+Out = Annotated[Path, Parameter(name=["--out", "-o"])]
+USAGE, INTERRUPTED = 2, 130
+
+app = App(
+    name="tutelage",
+    help="Exact learning dynamics of teacher-student networks: what theory predicts, and whether SGD does it.",
+    version=__version__,
+)
+
+
+@app.command
+def run(problem: Path, /, *, out: Out = Path("out"), checkpoint: Path | None = None) -> None:
+    """Run theory and simulation of one problem and compare them.
+
+    Writes theory.nc, simulation.nc, learning_curve.png, overlaps.png and a copy of the problem.
+
+    Parameters
+    ----------
+    problem
+        A TOML file; `tutelage init` writes one to start from.
+    out
+        Folder for the results; made if need be, files in it are replaced.
+    checkpoint
+        File that the simulation is written to as it goes; run again with it to go on after Ctrl-C.
+    """
+    from tutelage import experiment
+    from tutelage.problem import read
+
+    given = read(problem)
+    folder = experiment.folder(out)
+    text, copy = problem.read_bytes(), folder / "problem.toml"
+    if not (copy.exists() and copy.samefile(problem)):
+        copy.write_bytes(text)
+    outcome = experiment.run(given, folder, checkpoint=checkpoint)
+    paths = experiment.pictures({"": outcome}, folder)
+    _compare(str(problem), given, outcome)
+    _results(folder, paths)
+
+
+@app.command
+def init(problem: Path = Path("problem.toml"), /, *, force: bool = False) -> None:
+    """Write a commented problem file to start from.
+
+    Parameters
+    ----------
+    problem
+        The file to write.
+    force
+        Replace the file if it exists.
+    """
+    from tutelage.problem import TEMPLATE
+
+    try:
+        with problem.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        raise FileExistsError(f"{problem} exists; give another name, or --force to replace it.") from None
+    print(f"wrote {problem}; run it with: tutelage run {problem}")
+
+
+@app.command
+def demo(*, out: Out = Path("out/demo")) -> None:
+    """Run a built-in problem: both layers, K = 4, M = 2, on Gaussian inputs and on real images.
+
+    Parameters
+    ----------
+    out
+        Folder for the results.
+    """
+    from tutelage import demonstration, experiment
+
+    folder = experiment.folder(out)
+    problems, remark = demonstration.problems()
+    outcomes = {}
+    for label, problem in problems.items():
+        suffix = "" if problem.simulation.inputs == "gaussian" else f"_{problem.simulation.inputs}"
+        outcomes[label] = experiment.run(problem, folder, suffix=suffix)
+    paths = experiment.pictures(outcomes, folder)
+    for label, problem in problems.items():
+        _compare(label, problem, outcomes[label])
+    if remark:
+        print(remark)
+    _results(folder, paths)
+
+
+@app.command
+def papers() -> None:
+    """List the papers and figures that can be reproduced."""
+    from rich.table import Table
+
+    from tutelage.papers import catalogue
+
+    grid = Table(box=None, padding=(0, 2, 1, 0))
+    grid.add_column("figure", no_wrap=True)
+    grid.add_column("what it shows")
+    for name, figure in catalogue().items():
+        grid.add_row(name, f"{figure.title}. {figure.finding}" if figure.title else figure.finding)
+    _console().print(grid)
+    print("Reproduce one with: tutelage reproduce NAME")
+
+
+@app.command
+def reproduce(
+    name: str, /, *, quick: bool = False, out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None
+) -> None:
+    """Reproduce a figure of a paper: data, picture, and the finding it must show.
+
+    Parameters
+    ----------
+    name
+        PAPER/FIGURE, as `tutelage papers` lists them.
+    quick
+        A smaller version, in seconds.
+    out
+        Folder for the results; default: out/PAPER.
+    """
+    from tutelage import experiment, plot
+    from tutelage.papers import catalogue
+    from tutelage.results import save
+
+    figures = catalogue()
+    if name not in figures:
+        raise _unknown_figure(name, figures)
+    figure = figures[name]
+    paper, _, short = name.rpartition("/")
+    folder = experiment.folder(Path("out") / paper if out is None else out)
+    datasets, picture = figure.run(quick)
+    for label, ds in datasets.items():
+        save(ds, folder / f"{short}-{experiment.filename(label)}.nc")
+    path = plot.save(picture, folder / f"{short}.png")
+    print(figure.finding)
+    _results(folder, [path])
+
+
+@app.command
+def doctor() -> None:
+    """Say what is installed, where compiled code is kept, and whether a small problem comes out right."""
+    from tutelage.doctor import report
+
+    lines, healthy = report()
+    print("\n".join(lines))
+    if not healthy:
+        raise SystemExit(1)
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+        command(*bound.args, **bound.kwargs)
+    except CycloptsError as error:
+        return _fail(f"{error} (see tutelage --help)")
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read our output has left
+        return USAGE
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else USAGE
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        return _fail(sentence)
+    return 0
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what to say about an error that is not a bug of ours; None for one that is."""
+    from tutelage.errors import ArgumentError, DivergenceError
+
+    if isinstance(error, (ArgumentError, DivergenceError)):
+        return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        remedy = "" if "pip install" in str(error) else "; pip install 'tutelage[images]' installs all that is optional"
+        return f"{error}{remedy}"
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}" if str(error) else "not enough memory"
+    return None
+
+
+def _unknown_figure(name: str, figures: Iterable[str]) -> ValueError:
+    """Return the error for a figure that does not exist, with the nearest that does."""
+    from difflib import get_close_matches
+
+    from tutelage.errors import ArgumentError
+
+    near = get_close_matches(name, figures, 1)
+    remedy = f"did you mean `{near[0]}`?" if near else "`tutelage papers` lists them."
+    return ArgumentError(f"`{name}` is not a figure; {remedy}")
+
+
+def _fail(message: str, code: int = USAGE) -> int:
+    """Print one line to standard error."""
+    print("tutelage: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _compare(title: str, problem: Problem, outcome: Outcome) -> None:
+    """Print theory against simulation."""
+    from rich.markup import escape
+
+    from tutelage import report
+
+    console = _console()
+    console.print(report.table(escape(title), report.rows(*outcome)))
+    if problem.simulation.inputs != "gaussian":
+        console.print("Theory assumes Gaussian inputs, these are not: the deviation is theirs, not an error of either.")
+    console.print(report.closing(*outcome) + "\n")
+
+
+def _results(folder: Path, paths: list[Path]) -> None:
+    """Say where the results are."""
+    print(f"results: {folder}")
+    for path in paths:
+        print(f"picture: {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""How a trajectory is integrated: by our compiled pair, slice by slice, or by one of SciPy's integrators."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tutelage.errors import DivergenceError
+from tutelage.online.equations import right_hand_side
+from tutelage.online.rule import OnlineSGD
+from tutelage.online.tail import Tail
+from tutelage.overlaps import Overlaps
+
+__all__ = ["COMPILED", "Trajectory", "integrate", "integrate_scipy"]
+
+COMPILED = ("erf", "linear", "relu")
+BOUND = 1e12  # a state beyond this multiple of where it began has diverged
+SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
+WATCH = 4  # steps between two looks for the neighbourhood of perfect learning
+
+Report = Callable[[float], None]
+Velocity = Callable[[float, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """States (R, Q, v) at the times reached, shape (times, size), and how it ended.
+
+    `ending` is None, a DivergenceError without its dataset, or KeyboardInterrupt. `errors` holds the generalisation
+    error where the integrator knows it better than the overlaps do, NaN elsewhere.
+    """
+
+    states: np.ndarray
+    ending: Any = None
+    errors: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+
+def integrate(
+    rule: OnlineSGD, state: Overlaps, times: np.ndarray, rtol: float, atol: float, report: Report
+) -> Trajectory:
+    """Integrate by the compiled pair of order 8(5, 3), in slices of SLICE seconds.
+
+    Close to perfect learning it goes over to the equations in differences (:mod:`tutelage.online.tail`).
+    """
+    from tutelage.online.kernels import integrate as kernel
+
+    velocity, model, K = compiled_velocity(rule), constants(rule, state), state.students
+    y = start_vector(state)
+    out, errors = np.empty((len(times), len(y))), np.full(len(times), np.nan)
+    tolerance, bound = np.full(len(y), atol), BOUND * max(1.0, np.abs(y).max())
+    alpha, done, status, steps = 0.0, 0, kernel.RUNNING, 16
+    h = kernel.first_step(velocity, y, model, K, max(times[-1], 1e-12), rtol, tolerance)
+    watched = Tail.possible(rule, state)
+    try:
+        while status == kernel.RUNNING:
+            begin = time.perf_counter()
+            alpha, h, done, status = kernel.advance(
+                velocity, y, alpha, h, model, K, times, done, out, rtol, tolerance, bound, steps
+            )
+            report(alpha)
+            if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):
+                status, done = tail.integrate(alpha, h, times, done, out, errors, rtol, report)
+            spent = time.perf_counter() - begin
+            steps = WATCH if watched else max(16, min(4 * steps, int(steps * SLICE / max(spent, 1e-9))))
+    except KeyboardInterrupt:
+        return Trajectory(out[:done], KeyboardInterrupt, errors[:done])
+    if status == kernel.FINISHED:
+        return Trajectory(out, None, errors)
+    why = "values beyond every bound" if status == kernel.DIVERGED else "the step size underflows"
+    return Trajectory(out[:done], diverged(alpha, why), errors[:done])
+
+
+def integrate_scipy(
+    rule: OnlineSGD, state: Overlaps, times: np.ndarray, method: str, rtol: float, atol: float, report: Report
+) -> Trajectory:
+    """Integrate by one of SciPy's solvers, step by step."""
+    from scipy.integrate import BDF, DOP853, LSODA, Radau
+
+    solver_class = {"dop853": DOP853, "lsoda": LSODA, "radau": Radau, "bdf": BDF}[method]
+    y0 = start_vector(state)
+    out = [y0] if times[0] == 0 else []
+    if len(out) == len(times):
+        return _trajectory(out, y0)
+    bound = BOUND * max(1.0, np.abs(y0).max())
+    solver = solver_class(_velocity(rule, state), 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
+    try:
+        while solver.status == "running":
+            solver.step()
+            if solver.status == "failed" or not np.abs(solver.y).max() <= bound:
+                why = "values beyond every bound, or a step size that underflows"
+                return _trajectory(out, y0, diverged(solver.t, why))
+            passed = times[len(out) :][times[len(out) :] <= solver.t]
+            if len(passed):
+                states = solver.dense_output()(passed).T
+                if passed[-1] == solver.t:
+                    states[-1] = solver.y
+                out.extend(states)
+            report(solver.t)
+    except KeyboardInterrupt:
+        return _trajectory(out, y0, KeyboardInterrupt)
+    return _trajectory(out, y0)
+
+
+def _trajectory(states: list[np.ndarray], y0: np.ndarray, ending: Any = None) -> Trajectory:
+    return Trajectory(np.array(states).reshape(len(states), len(y0)), ending, np.full(len(states), np.nan))
+
+
+def diverged(alpha: float, why: str) -> DivergenceError:
+    """Return the error of a run that left every bound at `alpha`."""
+    return DivergenceError(
+        f"The order parameters diverge at alpha = {alpha:.6g} ({why}); a smaller lr may help. The results before that "
+        "are in this error's `dataset`.",
+        alpha,
+    )
+
+
+def start_vector(state: Overlaps) -> np.ndarray:
+    """Return the state vector (R row by row, Q row by row, v)."""
+    return np.concatenate([state.R.ravel(), state.Q.ravel(), state.v])
+
+
+def compiled_velocity(rule: OnlineSGD) -> Any:
+    """Return the compiled right-hand side for the rule's activations; the others stay uncompiled."""
+    names = {rule.student.name, rule.teacher.name}
+    if names == {"erf"}:
+        from tutelage.online.kernels.erf import erf_velocity
+
+        return erf_velocity
+    if names == {"linear"}:
+        from tutelage.online.kernels.linear import linear_velocity
+
+        return linear_velocity
+    from tutelage.online.kernels.mixed import mixed_velocity
+
+    return mixed_velocity
+
+
+def constants(rule: OnlineSGD, state: Overlaps) -> Any:
+    """Return the constants of a run for the compiled kernels."""
+    from tutelage.kernels.orthant import CODES
+    from tutelage.online.kernels.model import Model
+
+    codes, K = (CODES[rule.student.name], CODES[rule.teacher.name]), state.students
+    nobody = np.zeros(K, np.int64), np.zeros(K)
+    return Model(*codes, *rule.rates, np.array(state.T), np.array(state.v_star), *nobody)
+
+
+def _velocity(rule: OnlineSGD, state: Overlaps) -> Velocity:
+    """Return the right-hand side as a function of (alpha, y): compiled, or for polynomials through NumPy."""
+    K, M = state.students, state.teachers
+    if not {rule.student.name, rule.teacher.name} <= set(COMPILED):
+
+        def plain(_: float, y: np.ndarray) -> np.ndarray:
+            Q = y[K * M : K * M + K * K].reshape(K, K)
+            here = Overlaps.unchecked(
+                (Q + Q.T) / 2, y[: K * M].reshape(K, M), state.T, y[K * M + K * K :], state.v_star
+            )
+            change = right_hand_side(rule, here)
+            return np.concatenate([change.R.ravel(), change.Q.ravel(), change.v])
+
+        return plain
+    from tutelage.online.kernels.model import workspace
+
+    kernel, model, P = compiled_velocity(rule), constants(rule, state), K + M
+    C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
+
+    def compiled(_: float, y: np.ndarray) -> np.ndarray:
+        dy = np.empty_like(y)
+        kernel(np.ascontiguousarray(y), model, C, a, work, dy)
+        return dy
+
+    return compiled

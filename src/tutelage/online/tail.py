@@ -1,0 +1,105 @@
+"""The last part of a noiseless run that learns its teacher perfectly: integrated in differences.
+
+The overlaps of a student that is within 1e-8 of its teacher differ from the teacher's by less than rounding. From well
+before that, the integrator therefore follows the differences themselves (:mod:`tutelage.online.kernels.tail`), with a
+tolerance relative to their size, so that the error falls exponentially without a floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tutelage import coincidence
+from tutelage.coincidence import Pairing
+from tutelage.online.rule import OnlineSGD
+from tutelage.overlaps import Overlaps
+
+__all__ = ["Tail"]
+
+NEAR = 1e-5  # mean squared distance at which the differences take over; two Gauss nodes err by its square
+STEPS = 8  # between two updates of the tolerance
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """A state in differences: G (K, M), E (K, K) and v (K,) in one vector, and which unit each student tends to."""
+
+    rule: OnlineSGD
+    state: Overlaps
+    partner: np.ndarray
+    sign: np.ndarray
+    y: np.ndarray
+
+    @staticmethod
+    def possible(rule: OnlineSGD, state: Overlaps) -> bool:
+        """Whether a run can come arbitrarily close to perfect learning in a way that this module follows."""
+        odd = rule.student.name in coincidence.ODD and rule.student.name == rule.teacher.name
+        return odd and rule.noise == 0 and rule.weight_decay == 0 and rule.train != "readout"
+
+    @classmethod
+    def enter(cls, rule: OnlineSGD, state: Overlaps, y: np.ndarray) -> Tail | None:
+        """Return the state vector y = (R, Q, v) in differences if every student is near its end, else None."""
+        K, M = state.students, state.teachers
+        R, Q, v = y[: K * M].reshape(K, M), y[K * M : K * M + K * K].reshape(K, K), y[K * M + K * K :]
+        size = np.diagonal(state.T)
+        distance = np.diagonal(Q)[:, None] - 2 * np.abs(R) + size
+        partner, vanishes = distance.argmin(1), np.diagonal(Q) < distance.min(1)
+        if np.where(vanishes, np.diagonal(Q), distance.min(1)).max() > NEAR * (1 + size.max()):
+            return None
+        sign = np.where(vanishes, 0.0, np.where(R[np.arange(K), partner] < 0, -1.0, 1.0))
+        u = np.bincount(partner, sign * v, M) - state.v_star
+        if np.abs(u).max() > np.sqrt(NEAR) * (1 + np.abs(state.v_star).max()):
+            return None
+        S = np.eye(M)[partner] * sign[:, None]
+        E = Q - R @ S.T - S @ R.T + S @ state.T @ S.T
+        return cls(rule, state, partner, sign, np.concatenate([(R - S @ state.T).ravel(), E.ravel(), v]))
+
+    def integrate(
+        self,
+        alpha: float,
+        h: float,
+        times: np.ndarray,
+        done: int,
+        out: np.ndarray,
+        errors: np.ndarray,
+        rtol: float,
+        report: Callable[[float], None],
+    ) -> tuple[int, int]:
+        """Integrate to the last of `times`; fill the states and errors at times[done:], return status and `done`."""
+        from tutelage.online.integration import constants
+        from tutelage.online.kernels import integrate as kernel
+        from tutelage.online.kernels.tail import tail_velocity
+
+        K, M = self.state.students, self.state.teachers
+        model = constants(self.rule, self.state)._replace(partner=self.partner, sign=self.sign)
+        y, states, status = self.y.copy(), np.empty_like(out), kernel.RUNNING
+        while status == kernel.RUNNING:
+            first, atol = done, self._tolerance(y, rtol)
+            alpha, h, done, status = kernel.advance(
+                tail_velocity, y, alpha, h, model, K, times, done, states, rtol, atol, np.inf, STEPS
+            )
+            for t in range(first, done):
+                out[t], errors[t] = self._leave(states[t], K, M)
+            report(alpha)
+        return status, done
+
+    def _tolerance(self, y: np.ndarray, rtol: float) -> np.ndarray:
+        """Return the absolute tolerance: relative to the distance, squared for E."""
+        K, M = self.state.students, self.state.teachers
+        u = np.bincount(self.partner, self.sign * y[K * M + K * K :], M) - self.state.v_star
+        square = max(np.abs(np.diagonal(y[K * M : K * M + K * K].reshape(K, K))).max(), (u**2).max(), 1e-290)
+        sizes = [np.full(K * M, np.sqrt(square)), np.full(K * K, square), np.full(K, np.sqrt(square))]
+        return rtol * np.concatenate(sizes)
+
+    def _leave(self, y: np.ndarray, K: int, M: int) -> tuple[np.ndarray, float]:
+        """Return the state vector (R, Q, v) and the generalisation error of a vector of differences."""
+        G, E, v = y[: K * M].reshape(K, M), y[K * M : K * M + K * K].reshape(K, K), y[K * M + K * K :]
+        T, S = self.state.T, np.eye(M)[self.partner] * self.sign[:, None]
+        Q = E + G @ S.T + S @ G.T + S @ T @ S.T
+        pairing = Pairing(np.concatenate([K + self.partner, np.arange(K, K + M)]), np.append(self.sign, np.ones(M)))
+        a = np.concatenate([v, -self.state.v_star])
+        error = coincidence.error_from_differences(np.block([[E, G], [G.T, T]]), a, pairing, self.rule.student)
+        return np.concatenate([(S @ T + G).ravel(), Q.ravel(), v]), error

@@ -1,0 +1,136 @@
+"""Theory against simulation in numbers: a table of the error, and where the two differ most.
+
+Deviations are (mean over replicas) - (theory), in units of the standard error of that mean. They do not fall to
+order one for ever: theory is the limit of large N, so that at any N a systematic part of order 1/N is left, which
+enough replicas resolve.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tutelage.errors import check_count, refuse
+
+if TYPE_CHECKING:
+    import xarray
+    from rich.table import Table
+
+__all__ = ["Deviation", "Row", "closing", "largest", "rows", "table"]
+
+NAMES = ("eg", "Q", "R", "v")
+ROUNDING = 1e-9  # relative: a mean that is closer to theory is equal to it, however small its standard error
+ABSOLUTE = {"eg": 1e-26}  # the same where theory is zero; other order parameters:
+ABSOLUTE_OTHERS = 1e-12
+
+
+class Row(NamedTuple):
+    """The generalisation error at one time; `deviation` is in standard errors, NaN for one replica."""
+
+    alpha: float
+    theory: float
+    mean: float
+    sem: float
+    deviation: float
+
+
+class Deviation(NamedTuple):
+    """Where theory and simulation differ most: by how much, in which order parameter, when."""
+
+    size: float
+    where: str
+    alpha: float
+
+
+def rows(theory: xarray.Dataset, simulation: xarray.Dataset, count: int = 8) -> list[Row]:
+    """Return the error at `count` of the times, the first and the last included.
+
+    Parameters
+    ----------
+    theory, simulation : xarray.Dataset
+        Of the same problem; what counts are the times of the simulation, which must all be among those of the theory.
+    count : int
+        At most so many rows.
+    """
+    theory = _aligned(theory, simulation)
+    deviations, _ = _deviations(theory, simulation, "eg")
+    last = simulation.sizes["alpha"] - 1
+    chosen = sorted({round(i) for i in np.linspace(0, last, check_count("count", count))})
+    columns = simulation.alpha, theory.eg, simulation.eg_mean, simulation.eg_sem, deviations
+    return [Row(*(float(column[i]) for column in columns)) for i in chosen]
+
+
+def largest(theory: xarray.Dataset, simulation: xarray.Dataset) -> tuple[Deviation | None, Deviation]:
+    """Return the largest deviation in standard errors (None for one replica) and the largest absolute one.
+
+    They are looked for over all times and over eg and every entry of Q, R and v.
+    """
+    theory = _aligned(theory, simulation)
+    relative, absolute = [], []
+    for name in NAMES:
+        in_errors, plain = _deviations(theory, simulation, name)
+        alpha = simulation.alpha.values
+        relative.append(_peak(name, np.abs(in_errors), alpha))
+        absolute.append(_peak(name, np.abs(plain), alpha))
+    resolved = [peak for peak in relative if peak is not None]
+    return max(resolved, default=None), max(peak for peak in absolute if peak is not None)
+
+
+def table(title: str, lines: list[Row]) -> Table:
+    """Return `lines` as a table for the terminal."""
+    from rich.table import Table
+
+    grid = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("alpha", "eg theory", "eg simulation", "deviation / s.e."):
+        grid.add_column(heading, justify="right")
+    for line in lines:
+        simulated = f"{line.mean:.4e}" if np.isnan(line.sem) else f"{line.mean:.4e} ± {line.sem:.1e}"
+        deviation = "" if np.isnan(line.deviation) else f"{line.deviation:+.1f}"
+        grid.add_row(f"{line.alpha:.4g}", f"{line.theory:.4e}", simulated, deviation)
+    return grid
+
+
+def closing(theory: xarray.Dataset, simulation: xarray.Dataset) -> str:
+    """Return the sentences under the table: the largest deviations, and what they are to be held against."""
+    in_errors, absolute = largest(theory, simulation)
+    N, replicas = int(simulation.attrs["dim"]), simulation.sizes["replica"]
+    numbers = sum(simulation[name].isel(replica=0).size for name in NAMES)
+    first = "One replica has no standard error"
+    if in_errors is not None:
+        first = f"Largest deviation: {_say(in_errors, True)}"
+    return (
+        f"{first}. Largest absolute deviation: {_say(absolute, False)}. These are the extremes of {numbers} numbers; "
+        f"standard errors are over {replicas} {'replica' if replicas == 1 else 'replicas'}, and theory, the limit of "
+        f"large N, leaves a systematic part of order 1/N = {1 / N:.1e}."
+    )
+
+
+def _say(deviation: Deviation, in_errors: bool) -> str:
+    size = f"{deviation.size:.1f} standard errors" if in_errors else f"{deviation.size:.2g}"
+    return f"{size}, in {deviation.where} at alpha = {deviation.alpha:.4g}"
+
+
+def _aligned(theory: xarray.Dataset, simulation: xarray.Dataset) -> xarray.Dataset:
+    """Return the theory at the times of the simulation."""
+    if not np.isin(simulation.alpha.values, theory.alpha.values).all():
+        raise refuse("theory", "hold all times of the simulation", "does not")
+    return theory.sel(alpha=simulation.alpha.values)
+
+
+def _deviations(theory: xarray.Dataset, simulation: xarray.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the deviations of one variable in standard errors and as they are, shape (times, ...)."""
+    expected = theory[name].values
+    plain = simulation[f"{name}_mean"].values - expected
+    floor = ROUNDING * np.abs(expected) + ABSOLUTE.get(name, ABSOLUTE_OTHERS)
+    return plain / np.maximum(simulation[f"{name}_sem"].values, floor), plain
+
+
+def _peak(name: str, sizes: np.ndarray, alpha: np.ndarray) -> Deviation | None:
+    """Return the largest of `sizes` (times, ...) that is a number; units are counted from 1, as in the pictures."""
+    if np.isnan(sizes).all():
+        return None
+    time, *units = (int(i) for i in np.unravel_index(np.nanargmax(sizes), sizes.shape))
+    kinds = {"Q": ("student", "student"), "R": ("student", "teacher"), "v": ("student",)}.get(name, ())
+    entry = ", ".join(f"{kind} {unit + 1}" for kind, unit in zip(kinds, units, strict=True))
+    return Deviation(float(sizes[time, *units]), f"{name} ({entry})" if entry else name, float(alpha[time]))
