@@ -159,15 +159,20 @@ def _four_steps(r: np.ndarray, B: np.ndarray, V: np.ndarray, det: float) -> floa
             bottom = 0.0
         for node in range(_NODES.shape[0]):
             w = 0.5 * (top + bottom + (top - bottom) * _NODES[node])
-            total += 0.5 * (top - bottom) * _WEIGHTS[node] * _plackett(r, w, e2, e3, e4, B)
+            total += 0.5 * (top - bottom) * _WEIGHTS[node] * _plackett(r, w, e2, e3, e4, B, V)
         top = bottom
     return total
 
 
 @njit(cache=True, error_model="numpy")
-def _plackett(r: np.ndarray, w: float, e2: float, e3: float, e4: float, B: np.ndarray) -> float:
-    """Integrand of _four_steps at t = cos w."""
-    t, sin_w, less = math.cos(w), math.sin(w), 2 * math.sin(w / 2) ** 2  # less = 1 - t
+def _plackett(r: np.ndarray, w: float, e2: float, e3: float, e4: float, B: np.ndarray, V: np.ndarray) -> float:
+    """Integrand of _four_steps at t = cos w.
+
+    For each pair (i, j) the determinant of its correlation and the cofactor that couples the two others, both along the
+    path and written in powers of 1 - t, so that nothing of order one cancels near w = 0.
+    """
+    less = 2 * math.sin(w / 2) ** 2  # 1 - t
+    t, sin_w = 1 - less, math.sin(w)
     det4 = (((t * e4 + less * e3) * t + less**2 * e2) * t + less**3 * 4) * t + less**4
     total = 0.0
     for i in range(4):
@@ -176,9 +181,11 @@ def _plackett(r: np.ndarray, w: float, e2: float, e3: float, e4: float, B: np.nd
             for m in range(4):
                 if m not in (i, j):
                     k, l = l, m
-            det2 = sin_w**2 + t * t * _dot(B[i, j], B[i, j])
-            crossing = r[i, k] * r[i, l] + r[j, k] * r[j, l] - t * r[i, j] * (r[i, k] * r[j, l] + r[j, k] * r[i, l])
-            angle = math.atan2(math.sqrt(det2 * det4), t * (r[k, l] * det2 - t * crossing))
+            sine2 = _dot(B[i, j], B[i, j])
+            det2 = sin_w**2 + t * t * sine2
+            crossing = r[k, l] * sine2 + r[i, j] * (r[i, k] * r[j, l] + r[j, k] * r[i, l])
+            cofactor = less * (2 * r[k, l] - crossing + less * (crossing - r[k, l])) - t * _dot(V[k], V[l])
+            angle = math.atan2(math.sqrt(det2 * det4), t * cofactor)
             total += r[i, j] / math.sqrt(det2) * (0.5 - angle / (2 * math.pi))
     return total * sin_w / (2 * math.pi)
 
