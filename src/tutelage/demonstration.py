@@ -7,11 +7,15 @@ from importlib.util import find_spec
 import msgspec
 
 from tutelage.problem import Problem
-from tutelage.sections import Rule, Simulation, Time
+from tutelage.sections import Rule, Simulation, Start, Teacher, Time
 
 __all__ = ["problems"]
 
+# Large teacher readouts and this seed: the student first learns what the teacher's units have in common, a plateau,
+# then two of its units turn to each, well on their way at alpha = 100.
 GAUSSIAN = Problem(
+    teacher=Teacher(readout=2.0),
+    start=Start(seed=2),
     rule=Rule(lr=0.5, train="both", noise=0.1),
     time=Time(alpha_max=100.0, alpha_min=0.1, points=40),
     simulation=Simulation(dim=784, replicas=10),

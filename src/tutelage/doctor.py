@@ -8,7 +8,7 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -18,20 +18,22 @@ TOLERANCE = 1e-7
 OPTIONAL = ("images",)  # extras a user may want; the others are for working on tutelage itself
 
 
-def report() -> tuple[list[str], bool]:
-    """Return what to print, line by line, and whether all is well."""
+def report(say: Callable[[str], object] = print) -> bool:
+    """Hand what there is to say to `say`, line by line, and return whether all is well."""
+    say(f"tutelage {metadata.version('tutelage')}, Python {platform.python_version()}, {platform.platform()}")
+    for line in _requirements(None):
+        say(f"  {line}")
+    for extra in OPTIONAL:
+        for line in _requirements(extra):
+            say(f"  {line} (optional: tutelage[{extra}])")
     folder, writable = cache()
+    say(f"compiled code: {folder} ({'writable' if writable else 'NOT writable: set NUMBA_CACHE_DIR'})")
+    say(f"cores: {cores()}")
+    say("self-test: a linear student against its closed form; the first time, this compiles for up to a minute")
     found, expected, seconds = self_test()
     right = abs(found - expected) <= TOLERANCE * expected
-    lines = [f"tutelage {metadata.version('tutelage')}, Python {platform.python_version()}, {platform.platform()}"]
-    lines += [f"  {line}" for line in _requirements(None)]
-    for extra in OPTIONAL:
-        lines += [f"  {line} (optional: tutelage[{extra}])" for line in _requirements(extra)]
-    lines.append(f"compiled code: {folder} ({'writable' if writable else 'NOT writable: set NUMBA_CACHE_DIR'})")
-    lines.append(f"cores: {cores()}")
-    verdict = "right" if right else "WRONG"
-    lines.append(f"self-test: eg = {found:.12f}, closed form {expected:.12f}, in {seconds:.1f} s: {verdict}")
-    return lines, right and writable
+    say(f"  eg = {found:.12f}, expected {expected:.12f}, in {seconds:.1f} s: {'right' if right else 'WRONG'}")
+    return right and writable
 
 
 def self_test() -> tuple[float, float, float]:

@@ -87,28 +87,38 @@ def table(title: str, lines: list[Row]) -> Table:
     for line in lines:
         simulated = f"{line.mean:.4e}" if np.isnan(line.sem) else f"{line.mean:.4e} ± {line.sem:.1e}"
         deviation = "" if np.isnan(line.deviation) else f"{line.deviation:+.1f}"
-        grid.add_row(f"{line.alpha:.4g}", f"{line.theory:.4e}", simulated, deviation)
+        grid.add_row(f"{line.alpha:.3g}", f"{line.theory:.4e}", simulated, deviation)
     return grid
 
 
-def closing(theory: xarray.Dataset, simulation: xarray.Dataset) -> str:
-    """Return the sentences under the table: the largest deviations, and what they are to be held against."""
+def closing(theory: xarray.Dataset, simulation: xarray.Dataset, gaussian: bool = True) -> str:
+    """Return the sentences under the table: the largest deviations, and what they are to be held against.
+
+    Parameters
+    ----------
+    theory, simulation : xarray.Dataset
+        As in :func:`rows`.
+    gaussian : bool
+        Whether the inputs of the simulation are what theory assumes.
+    """
     in_errors, absolute = largest(theory, simulation)
     N, replicas = int(simulation.attrs["dim"]), simulation.sizes["replica"]
     numbers = sum(simulation[name].isel(replica=0).size for name in NAMES)
     first = "One replica has no standard error"
     if in_errors is not None:
         first = f"Largest deviation: {_say(in_errors, True)}"
+    against = f"theory is the limit of large N and leaves a systematic part of order 1/N = {1 / N:.1e}"
+    if not gaussian:
+        against = "theory assumes Gaussian inputs, these are not, and the deviations are the price of that assumption"
     return (
         f"{first}. Largest absolute deviation: {_say(absolute, False)}. These are the extremes of {numbers} numbers; "
-        f"standard errors are over {replicas} {'replica' if replicas == 1 else 'replicas'}, and theory, the limit of "
-        f"large N, leaves a systematic part of order 1/N = {1 / N:.1e}."
+        f"standard errors are over {replicas} {'replica' if replicas == 1 else 'replicas'}; {against}."
     )
 
 
 def _say(deviation: Deviation, in_errors: bool) -> str:
     size = f"{deviation.size:.1f} standard errors" if in_errors else f"{deviation.size:.2g}"
-    return f"{size}, in {deviation.where} at alpha = {deviation.alpha:.4g}"
+    return f"{size}, in {deviation.where} at alpha = {deviation.alpha:.3g}"
 
 
 def _aligned(theory: xarray.Dataset, simulation: xarray.Dataset) -> xarray.Dataset:

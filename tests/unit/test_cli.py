@@ -84,7 +84,7 @@ def test_run_on_images_says_what_theory_assumes(tmp_path, capsys):
         'time = {alpha_max = 1, points = 3}\nsimulation = {inputs = "digits", replicas = 2}'
     )
     assert cli.main(["run", "p.toml"]) == 0
-    assert "Theory assumes Gaussian inputs, these are not" in capsys.readouterr().out
+    assert "theory assumes Gaussian inputs, these are not" in " ".join(capsys.readouterr().out.split())
 
 
 def test_run_with_one_replica(small, tmp_path, capsys):
