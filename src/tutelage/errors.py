@@ -24,6 +24,7 @@ __all__ = [
     "check_count",
     "check_number",
     "check_times",
+    "check_type",
     "refuse",
 ]
 
@@ -112,6 +113,12 @@ def check_array(name: str, value: Any, shape: tuple[int | str, ...]) -> np.ndarr
     if not np.isfinite(array).all():
         raise refuse(name, "be finite", "contains NaN or infinity")
     return array
+
+
+def check_type(name: str, value: Any, kind: type) -> None:
+    """Refuse a `value` that is not of type `kind`."""
+    if not isinstance(value, kind):
+        raise refuse(name, f"be of type {kind.__name__}", f"is of type {type(value).__name__}")
 
 
 def check_times(name: str, value: Any) -> np.ndarray:

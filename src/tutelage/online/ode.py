@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import DivergenceError, check_choice, check_number, check_times, refuse
+from tutelage.errors import DivergenceError, check_choice, check_number, check_times, check_type, refuse
 from tutelage.online.integration import COMPILED, Trajectory, integrate, integrate_scipy
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps, generalisation_error, stacked
@@ -74,6 +74,8 @@ def solve(
     >>> bool(ds.eg[-1] < 1e-6)
     True
     """
+    check_type("rule", rule, OnlineSGD)
+    check_type("state", state, Overlaps)
     times = check_times("alpha", alpha)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     check_choice("method", method, METHODS)
