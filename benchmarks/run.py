@@ -54,8 +54,8 @@ def ode() -> Row:
 
 def velocity() -> Row:
     """One right-hand side at K = 4, M = 2, against the same in vectorised NumPy."""
-    from tutelage.online.integration import compiled_velocity, constants, start_vector
     from tutelage.online.kernels.model import workspace
+    from tutelage.online.vector import compiled_velocity, constants, start_vector
 
     state, rule = tl.Overlaps.random(4, 2, 784, seed=0), tl.OnlineSGD("erf", lr=0.5, noise=0.1)
     y, model, P = start_vector(state), constants(rule, state), 6

@@ -5,7 +5,8 @@ import pytest
 
 import tutelage as tl
 from tutelage.online.equations import right_hand_side
-from tutelage.online.integration import _velocity, start_vector
+from tutelage.online.integration import _velocity
+from tutelage.online.vector import start_vector
 
 PAIRS = [("erf", None), ("linear", None), ("relu", None), ("erf", "relu"), ("relu", "erf"), ("linear", "relu")]
 

@@ -92,11 +92,11 @@ def test_the_same_decay_in_sgd():
 
 def test_differences_and_overlaps_move_alike():
     # where both resolve the state, the equations in differences are those in overlaps
-    from tutelage.online.integration import constants, start_vector
     from tutelage.online.kernels.erf import erf_velocity
     from tutelage.online.kernels.model import workspace
     from tutelage.online.kernels.tail import tail_velocity
     from tutelage.online.tail import Tail
+    from tutelage.online.vector import constants, start_vector
 
     rng = np.random.default_rng(4)
     W_star = rng.standard_normal((2, 50))

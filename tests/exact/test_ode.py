@@ -2,10 +2,10 @@
 
 import itertools
 
-import baseline
 import numpy as np
 import pytest
 
+import baseline
 import tutelage as tl
 
 TIMES = np.array([0.0, 0.05, 0.3, 1.0, 3.0, 10.0, 30.0])

@@ -25,8 +25,8 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     ds : xarray.Dataset
         Of ``solve`` or ``simulate``, fresh or loaded from a file.
     **changes
-        Arguments of that call to replace: ``alpha``, ``replicas``, ``rtol``, ... What a file cannot hold must be given
-        again: ``inputs`` (and ``held_out``) of the user's own, and ``weights``.
+        Arguments of that call to replace: ``rule``, ``alpha``, ``replicas``, ``rtol``, ... What a file cannot hold must
+        be given again: ``inputs``, ``held_out`` and ``weights`` that are arrays of the user's own.
 
     Returns
     -------
@@ -45,16 +45,32 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     >>> bool((rerun(once).eg == once.eg).all())
     True
     """
-    if "settings" not in ds.attrs:
-        raise refuse("ds", "be a dataset of `solve` or `simulate`", "has no attribute `settings`")
-    settings = json.loads(ds.attrs["settings"])
-    rule, alpha = OnlineSGD(**settings["rule"]), changes.pop("alpha", settings["alpha"])
+    settings = _settings(ds)
+    state = changes.pop("state") if "state" in changes else start(ds)
+    rule = changes.pop("rule") if "rule" in changes else OnlineSGD(**settings["rule"])
+    alpha = changes.pop("alpha", settings["alpha"])
     if settings["view"] == "ode":
         arguments = {name: settings[name] for name in ("rtol", "atol", "method")}
-        return solve(rule, start(ds), alpha, **(arguments | changes))
-    if settings["inputs"]["kind"] != "gaussian" and "inputs" not in changes:
-        raise refuse("inputs", "be given again, as the file holds only their checksum", "was not given")
+        return solve(rule, state, alpha, **(arguments | changes))
+    inputs = settings["inputs"]
+    if inputs["kind"] != "gaussian" and "inputs" not in changes:
+        raise refuse("inputs", "be given again, as the file does not hold them", "was not given")
+    if isinstance(inputs.get("held_out"), dict) and "held_out" not in changes:
+        raise refuse("held_out", "be given again, as the file holds only its checksum", "was not given")
     if settings["own_weights"] and "weights" not in changes:
         raise refuse("weights", "be given again, as the file holds only their overlaps", "was not given")
     arguments = {name: settings[name] for name in ("dim", "replicas", "seed")}
-    return simulate(rule, start(ds), alpha, **(arguments | changes))
+    if "held_out" in inputs:
+        arguments["held_out"] = inputs["held_out"]
+    return simulate(rule, state, alpha, **(arguments | changes))
+
+
+def _settings(ds: Any) -> dict[str, Any]:
+    """Return how a dataset was made, or refuse one that does not tell."""
+    try:
+        settings = json.loads(ds.attrs["settings"])
+        if "kind" not in ds.attrs and settings["view"] in ("ode", "weights"):
+            return settings
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    raise refuse("ds", "be a dataset of `solve` or `simulate`", f"is {type(ds).__name__} without their `settings`")

@@ -13,11 +13,11 @@ from tutelage.errors import DivergenceError
 from tutelage.online.equations import right_hand_side
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.tail import Tail
+from tutelage.online.vector import COMPILED, compiled_velocity, constants, start_vector
 from tutelage.overlaps import Overlaps
 
 __all__ = ["COMPILED", "Trajectory", "integrate", "integrate_scipy"]
 
-COMPILED = ("erf", "linear", "relu")
 BOUND = 1e12  # a state beyond this multiple of where it began has diverged
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 WATCH = 4  # steps between two looks for the neighbourhood of perfect learning
@@ -116,37 +116,6 @@ def diverged(alpha: float, why: str) -> DivergenceError:
         "are in this error's `dataset`.",
         alpha,
     )
-
-
-def start_vector(state: Overlaps) -> np.ndarray:
-    """Return the state vector (R row by row, Q row by row, v)."""
-    return np.concatenate([state.R.ravel(), state.Q.ravel(), state.v])
-
-
-def compiled_velocity(rule: OnlineSGD) -> Any:
-    """Return the compiled right-hand side for the rule's activations; the others stay uncompiled."""
-    names = {rule.student.name, rule.teacher.name}
-    if names == {"erf"}:
-        from tutelage.online.kernels.erf import erf_velocity
-
-        return erf_velocity
-    if names == {"linear"}:
-        from tutelage.online.kernels.linear import linear_velocity
-
-        return linear_velocity
-    from tutelage.online.kernels.mixed import mixed_velocity
-
-    return mixed_velocity
-
-
-def constants(rule: OnlineSGD, state: Overlaps) -> Any:
-    """Return the constants of a run for the compiled kernels."""
-    from tutelage.kernels.orthant import CODES
-    from tutelage.online.kernels.model import Model
-
-    codes, K = (CODES[rule.student.name], CODES[rule.teacher.name]), state.students
-    nobody = np.zeros(K, np.int64), np.zeros(K)
-    return Model(*codes, *rule.rates, np.array(state.T), np.array(state.v_star), *nobody)
 
 
 def _velocity(rule: OnlineSGD, state: Overlaps) -> Velocity:

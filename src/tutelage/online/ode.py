@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.errors import DivergenceError, check_choice, check_number, check_times, check_type, refuse
-from tutelage.online.integration import COMPILED, Trajectory, integrate, integrate_scipy
+from tutelage.online.integration import Trajectory, integrate, integrate_scipy
 from tutelage.online.rule import OnlineSGD
+from tutelage.online.vector import COMPILED
 from tutelage.overlaps import Overlaps, generalisation_error, stacked
 from tutelage.progress import progress as progress_bar
 from tutelage.results import dataset

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tutelage.errors import DivergenceError
 from tutelage.networks import Network
+from tutelage.online.integration import BOUND
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.sources import Source
 from tutelage.overlaps import Overlaps
@@ -64,6 +65,13 @@ class Run:
         """Time reached."""
         return self.steps / self.W.shape[1]
 
+    @property
+    def size(self) -> float:
+        """The largest order parameter, NaN or infinite if they overflow."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            lengths = np.einsum("kn,kn->k", self.W, self.W) / self.W.shape[1]
+            return float(np.maximum(lengths.max(), np.abs(self.v).max()))
+
     def snapshot(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Return copies of the named arrays, `steps` and `recorded`, all of one moment."""
         with self.lock:
@@ -113,9 +121,9 @@ def run_all(
                     file.write(runs)
                     saved = time.monotonic()
         except KeyboardInterrupt as interrupt:
-            stop.set()
             return interrupt
-        stop.set()
+        finally:
+            stop.set()
     for error in (job.exception() for job in jobs):
         if isinstance(error, DivergenceError):
             return error
@@ -125,23 +133,25 @@ def run_all(
 
 
 def _run(run: Run, rule: OnlineSGD, state: Overlaps, origin: Source, seed: int, stop: threading.Event) -> None:
-    """Take one replica from target to target until it is done, `stop` is set or its weights overflow."""
+    """Take one replica from target to target until it is done, `stop` is set or it diverges."""
     examples = origin.examples(seed, run.index, run.steps * rule.batch)
     descend = _compiled_descent(run, rule, state) or _plain_descent(run, rule, state)
+    bound = BOUND * max(1.0, np.abs(state.covariance).max(), np.abs(state.v).max())
     pace = 1
     run.record(rule, state.v_star, origin.held_out)
     while run.recorded < len(run.targets) and not stop.is_set():
         count = int(min(pace, run.targets[run.recorded] - run.steps))
         begin = time.perf_counter()
         rows, order = examples(count * rule.batch)
-        with run.lock:
+        with run.lock, np.errstate(over="ignore", invalid="ignore"):
+            last = run.alpha
             descend(count, rows, order)
             run.steps += count
-            if not (np.isfinite(run.W).all() and np.isfinite(run.v).all()):
+            if not run.size <= bound:
                 raise DivergenceError(
-                    f"Replica {run.index} diverges before alpha = {run.alpha:.6g} (its weights overflow); a smaller lr "
-                    "may help. The results before that are in this error's `dataset`.",
-                    run.targets[max(run.recorded - 1, 0)] / run.W.shape[1],
+                    f"Replica {run.index} diverges between alpha = {last:.6g} and {run.alpha:.6g} (values beyond every "
+                    "bound); a smaller lr may help. The results before that are in this error's `dataset`.",
+                    last,
                 )
             run.record(rule, state.v_star, origin.held_out)
         pace = max(1, min(4 * pace, int(count * SLICE / max(time.perf_counter() - begin, 1e-9))))
@@ -167,6 +177,7 @@ def _plain_descent(run: Run, rule: OnlineSGD, state: Overlaps) -> Descent:
     """Return the steps of one replica as the rule states them, with the random numbers of the compiled ones."""
     from tutelage.kernels.draws import fill_normal
 
+    rule = replace(rule, activation=rule.student, teacher_activation=rule.teacher)  # looked up once, not in each step
     r, N, batch = rule.rates, run.W.shape[1], rule.batch
     weights = np.concatenate([run.W, run.W_star])
 

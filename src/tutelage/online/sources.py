@@ -77,10 +77,10 @@ def source(inputs: Any, held_out: Any, dim: int | None, replicas: int, seed: int
             raise refuse("held_out", "be left out for Gaussian inputs, whose error has a closed form", "was given")
         return gaussian_source(dim)
     inputs = getattr(inputs, "inputs", inputs)  # tutelage.data.Images
-    if isinstance(inputs, np.ndarray) or (isinstance(inputs, (list, tuple)) and len(inputs)):
+    if isinstance(inputs, (list, tuple)) or hasattr(inputs, "__array__"):
         return _finite(check_array("inputs", inputs, ("samples", "N")), held_out, dim, seed)
-    if not callable(inputs) and not isinstance(inputs, Iterable):
-        raise refuse("inputs", "be an array (samples, N), an iterator of rows or a function", f"is {type(inputs)}")
+    if isinstance(inputs, (str, bytes)) or (not callable(inputs) and not isinstance(inputs, Iterable)):
+        raise refuse("inputs", "be an array (samples, N), an iterator of rows or a function", f"is {inputs!r:.60}")
     return _stream(inputs, held_out, dim, replicas)
 
 
@@ -89,15 +89,17 @@ def _finite(rows: np.ndarray, held_out: Any, dim: int | None, seed: int) -> Sour
     N = rows.shape[1]
     if dim is not None and dim != N:
         raise refuse("dim", f"be the number of columns of `inputs`, {N}, or left out", f"is {dim}")
-    description = {"kind": "array", "samples": len(rows), "sha256": hashlib.sha256(rows.tobytes()).hexdigest()}
+    description = {"kind": "array", "samples": len(rows), "sha256": _digest(rows)}
     if held_out is None or (np.isscalar(held_out) and not isinstance(held_out, str)):
         fraction = 0.2 if held_out is None else check_number("held_out", held_out, minimum=0, strict=True)
+        if len(rows) < 2:
+            raise refuse("inputs", "have two rows at least, as some are held out", f"has shape {rows.shape}")
         rows, kept = split(rows, fraction, seed)
         test: np.ndarray | None = kept
         description["held_out"] = fraction
     else:
         test = _test_inputs(held_out, N)
-        description["held_out"] = "gaussian" if test is None else "array"
+        description["held_out"] = _describe(test)
     return Source(N, test, description, np.ascontiguousarray(rows))
 
 
@@ -114,7 +116,18 @@ def _stream(inputs: Any, held_out: Any, dim: int | None, replicas: int) -> Sourc
             f"is an iterator for {replicas} replicas",
         )
     opener = inputs if callable(inputs) else lambda _: iter(inputs)
-    return Source(dim, _test_inputs(held_out, dim), {"kind": "stream"}, open=opener)
+    test = _test_inputs(held_out, dim)
+    return Source(dim, test, {"kind": "stream", "held_out": _describe(test)}, open=opener)
+
+
+def _digest(rows: np.ndarray) -> str:
+    """Return the checksum of an array."""
+    return hashlib.sha256(rows.tobytes()).hexdigest()
+
+
+def _describe(test: np.ndarray | None) -> str | dict[str, str]:
+    """Return the provenance of held-out inputs."""
+    return "gaussian" if test is None else {"sha256": _digest(test)}
 
 
 def _test_inputs(held_out: Any, N: int) -> np.ndarray | None:

@@ -15,6 +15,7 @@ import numpy as np
 from tutelage import coincidence
 from tutelage.coincidence import Pairing
 from tutelage.online.rule import OnlineSGD
+from tutelage.online.vector import constants
 from tutelage.overlaps import Overlaps
 
 __all__ = ["Tail"]
@@ -69,7 +70,6 @@ class Tail:
         report: Callable[[float], None],
     ) -> tuple[int, int]:
         """Integrate to the last of `times`; fill the states and errors at times[done:], return status and `done`."""
-        from tutelage.online.integration import constants
         from tutelage.online.kernels import integrate as kernel
         from tutelage.online.kernels.tail import tail_velocity
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,6 +100,9 @@ def simulate(
     >>> sim.eg.shape
     (3, 2)
     """
+    for name, value, kind in (("rule", rule, OnlineSGD), ("state", state, Overlaps)):
+        if not isinstance(value, kind):
+            raise refuse(name, f"be of type {kind.__name__}", f"is of type {type(value).__name__}")
     times = check_times("alpha", alpha)
     replicas, seed = check_count("replicas", replicas), check_count("seed", seed, minimum=0)
     check_choice("engine", engine, ENGINES)
@@ -117,10 +119,12 @@ def simulate(
         "own_weights": weights is not None,
         "alpha": times.tolist(),
     }
+    if times[-1] * origin.dim * rule.batch >= 2**53:
+        raise refuse("alpha", f"be below 2^53 / {origin.dim * rule.batch}, to count examples", f"ends at {times[-1]:g}")
     targets = np.round(times * origin.dim).astype(np.int64)
     begin = _starts(state, weights, origin.dim, seed)
     runs = [Run.begin(i, targets, *begin(i), state, seed) for i in range(replicas)]
-    file = None if checkpoint is None else Checkpoint(Path(checkpoint), settings)
+    file = None if checkpoint is None else Checkpoint(checkpoint, settings, state, weights)
     if file is not None:
         file.restore(runs)
 
@@ -144,6 +148,8 @@ def _starts(
     """Return the function that gives replica i its weights W (K, N) and W_star (M, N)."""
     if weights is None:
         return lambda i: realise(state, dim, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i, 1))))
+    if not isinstance(weights, (tuple, list)) or len(weights) != 2:
+        raise refuse("weights", "be a pair (W, W_star)", f"is {type(weights).__name__}")
     W = check_array("weights[0]", weights[0], (state.students, dim))
     W_star = check_array("weights[1]", weights[1], (state.teachers, dim))
     gap = np.abs(Overlaps.from_weights(W, W_star).covariance - state.covariance).max()
