@@ -27,7 +27,9 @@ from tutelage.kernels.orthant import ERF, LINEAR, ONE, _correlations, _exterior,
 @njit(cache=True, error_model="numpy")
 def _tilt(C: np.ndarray, n: int) -> float:
     """Absorb erf'(x_0) into the law of fields 1..n-1, in place; return the weight it leaves."""
-    row, shrink = C[0, :n].copy(), 1 / (1 + C[0, 0])
+    row, shrink = np.empty(n), 1 / (1 + C[0, 0])
+    for i in range(n):
+        row[i] = C[0, i]
     for i in range(1, n):
         for j in range(1, n):
             C[i - 1, j - 1] = C[i, j] - row[i] * row[j] * shrink
@@ -48,7 +50,10 @@ def average(C: np.ndarray, derivatives: int, student: int, first: int, second: i
         Codes ERF, LINEAR, RELU; the last two also ONE.
     """
     n = derivatives + 2
-    K = C.copy()
+    K = np.empty((4, 4))
+    for p in range(n):
+        for q in range(n):
+            K[p, q] = C[p, q]
     weight = 1.0
     steps = 0  # differentiated ReLU units stay as the first fields; the others are gone
     for _ in range(derivatives):
@@ -56,11 +61,13 @@ def average(C: np.ndarray, derivatives: int, student: int, first: int, second: i
             weight *= _tilt(K, n)
             n -= 1
         elif student == LINEAR:
-            K[: n - 1, : n - 1] = K[1:n, 1:n].copy()
+            for p in range(n - 1):
+                for q in range(n - 1):
+                    K[p, q] = K[p + 1, q + 1]
             n -= 1
         else:
             steps += 1
-    return weight * _product(K[:n, :n], steps, first, second)
+    return weight * _product(K, steps, first, second)
 
 
 @njit(cache=True, error_model="numpy")
@@ -68,7 +75,8 @@ def _product(C: np.ndarray, steps: int, first: int, second: int) -> float:
     """Return < prod_{b < steps} theta(x_b) g_first(y) g_second(z) > of the steps + 2 fields of C (overwritten)."""
     n = steps + 2
     scale = 1.0
-    linear = np.full(2, -1)  # the linear factors: y, z
+    linear = np.empty(2, np.int64)  # the linear factors: y, z
+    linear[0] = linear[1] = -1
     factors = 0
     for field, code in ((n - 2, first), (n - 1, second)):
         if code == ERF:
@@ -79,7 +87,7 @@ def _product(C: np.ndarray, steps: int, first: int, second: int) -> float:
             factors += 1
     r, X = np.zeros((4, 4)), np.empty((4, 4))
     B, V = np.empty((4, 4, 6)), np.empty((4, 4))
-    _correlations(C, r)
+    _correlations(C, n, r)
     _vectors(r, n, X)
     det = _exterior(X, B, V)
     S = np.empty(4, np.int64)
@@ -116,7 +124,7 @@ def derivative_average(C: np.ndarray, code: int) -> float:
         return weight
     r, X = np.zeros((4, 4)), np.empty((4, 4))
     B, V = np.empty((4, 4, 6)), np.empty((4, 4))
-    _correlations(C, r)
+    _correlations(C, n, r)
     _vectors(r, n, X)
     return _moment(np.arange(n), n, -1, -1, r, X, B, V, _exterior(X, B, V))
 

@@ -40,9 +40,8 @@ _PANEL = 0.3  # ratio of successive panels of the graded rule
 
 
 @njit(cache=True, error_model="numpy")
-def _correlations(C: np.ndarray, r: np.ndarray) -> None:
-    """Write the correlation matrix of covariance C into r; a field of zero variance is taken as independent."""
-    n = C.shape[0]
+def _correlations(C: np.ndarray, n: int, r: np.ndarray) -> None:
+    """Write the correlations of the first n fields of covariance C into r; zero variance counts as independent."""
     for i in range(n):
         r[i, i] = 1.0
         for j in range(i):
@@ -54,9 +53,11 @@ def _correlations(C: np.ndarray, r: np.ndarray) -> None:
 @njit(cache=True, error_model="numpy")
 def _vectors(r: np.ndarray, n: int, X: np.ndarray) -> None:
     """Factor r[:n, :n] = X X^T by Cholesky with pivoting; rows are kept at least _APART from each other's span."""
-    X[:, :] = 0.0
-    distance2 = np.ones(4)
-    done = np.zeros(4, np.bool_)
+    distance2, done = np.empty(4), np.empty(4, np.bool_)
+    for i in range(4):
+        distance2[i], done[i] = 1.0, False
+        for c in range(4):
+            X[i, c] = 0.0
     for column in range(n):
         pivot = -1
         for i in range(n):

@@ -20,7 +20,7 @@ _SAFETY, _SLOWEST, _FASTEST = 0.9, 0.2, 6.0  # of the step-size control
 
 
 @njit(cache=True, error_model="numpy")
-def _norm(error: np.ndarray, y: np.ndarray, new: np.ndarray, rtol: float, atol: np.ndarray) -> float:
+def _norm(error, y, new, rtol, atol):
     """Sum of squares of the error in units of the tolerance."""
     total = 0.0
     for p in range(y.shape[0]):
@@ -29,7 +29,7 @@ def _norm(error: np.ndarray, y: np.ndarray, new: np.ndarray, rtol: float, atol: 
 
 
 @njit(cache=True, error_model="numpy")
-def _combine(weights: np.ndarray, stages: np.ndarray, count: int, out: np.ndarray) -> None:
+def _combine(weights, stages, count, out):
     """Write sum_{j < count} weights[j] stages[j] into out."""
     out[:] = 0.0
     for j in range(count):
@@ -55,15 +55,17 @@ def _interpolant(velocity, y, new, h, k, model, C, a, work, F, buffer):
     """Fill the coefficients F (7, n) of the dense output over one step; makes the three extra stages."""
     for s in range(STAGES + 1, 16):
         _combine(A[s], k, s, buffer)
-        buffer *= h
-        buffer += y
+        for p in range(y.shape[0]):
+            buffer[p] = y[p] + h * buffer[p]
         velocity(buffer, model, C, a, work, k[s])
-    F[0] = new - y
-    F[1] = h * k[0] - F[0]
-    F[2] = 2 * F[0] - h * (k[STAGES] + k[0])
+    for p in range(y.shape[0]):
+        F[0, p] = new[p] - y[p]
+        F[1, p] = h * k[0, p] - F[0, p]
+        F[2, p] = 2 * F[0, p] - h * (k[STAGES, p] + k[0, p])
     for j in range(4):
         _combine(DENSE[j], k, 16, F[3 + j])
-        F[3 + j] *= h
+        for p in range(y.shape[0]):
+            F[3 + j, p] *= h
 
 
 @njit(cache=True, error_model="numpy")
@@ -77,17 +79,32 @@ def _interpolate(y, F, x, out):
         out[p] += y[p]
 
 
+@njit(cache=True, error_model="numpy")
+def _largest(y):
+    """Largest absolute value, NaN if there is one."""
+    largest = 0.0
+    for p in range(y.shape[0]):
+        if not abs(y[p]) <= largest:
+            largest = abs(y[p])
+    return largest
+
+
 @njit(f8(VELOCITY, f8[::1], MODEL, i8, f8, f8, f8[::1]), cache=True, error_model="numpy", nogil=True)
 def first_step(velocity, y, model, K, end, rtol, atol):
     """Guess the first step from the size of the first and second derivative (Hairer et al., II.4)."""
     P = K + model.T.shape[0]
     C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
-    slope, next_slope, zero = np.empty_like(y), np.empty_like(y), np.zeros_like(y)
+    slope, next_slope, moved = np.empty_like(y), np.empty_like(y), np.empty_like(y)
+    zero = np.zeros_like(y)
     velocity(y, model, C, a, work, slope)
     d0, d1 = math.sqrt(_norm(y, y, zero, rtol, atol)), math.sqrt(_norm(slope, y, zero, rtol, atol))
     trial = 1e-6 if min(d0, d1) < 1e-5 else 0.01 * d0 / d1
-    velocity(y + trial * slope, model, C, a, work, next_slope)
-    d2 = math.sqrt(_norm(next_slope - slope, y, zero, rtol, atol)) / trial
+    for p in range(y.shape[0]):
+        moved[p] = y[p] + trial * slope[p]
+    velocity(moved, model, C, a, work, next_slope)
+    for p in range(y.shape[0]):
+        moved[p] = next_slope[p] - slope[p]
+    d2 = math.sqrt(_norm(moved, y, zero, rtol, atol)) / trial
     largest = max(d1, d2)
     step = max(1e-6, trial * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** (1 / 8)
     return min(100 * trial, step, end)
@@ -119,7 +136,8 @@ def advance(velocity, y, alpha, h, model, K, times, done, out, rtol, atol, bound
     new, buffer = np.empty(n), np.empty(n)
     end = times[-1]
     while done < times.shape[0] and times[done] <= alpha:
-        out[done] = y
+        for p in range(n):
+            out[done, p] = y[p]
         done += 1
     if done == times.shape[0]:
         return alpha, h, done, FINISHED
@@ -145,12 +163,13 @@ def advance(velocity, y, alpha, h, model, K, times, done, out, rtol, atol, bound
             while done < times.shape[0] and times[done] <= reached:
                 _interpolate(y, F, (times[done] - alpha) / h, out[done])
                 done += 1
-        y[:] = new
-        k[0] = k[STAGES]
+        for p in range(n):
+            y[p] = new[p]
+            k[0, p] = k[STAGES, p]
         alpha = reached
         h *= min(grow, max(_SLOWEST, _SAFETY * error ** (-1 / 8))) if error > 0.0 else grow
         grow = _FASTEST
-        if not np.abs(y).max() <= bound:
+        if not _largest(y) <= bound:
             return alpha, h, done, DIVERGED
         if done == times.shape[0]:
             return alpha, h, done, FINISHED

@@ -1,15 +1,16 @@
 r"""Equations of motion near perfect learning, in differences, compiled: erf or linear units without noise or decay.
 
-There the overlaps no longer resolve how far student and teacher are apart. Write :math:`x_i = s_i \rho_{\pi(i)}
-+ \Delta_i` with the teacher's unit that student i tends to (:math:`s_i = \pm 1`, or 0 for a unit that vanishes) and follow
-:math:`E_{ij} = \langle \Delta_i \Delta_j \rangle`, :math:`G_{in} = \langle \Delta_i \rho_n \rangle` and v. The error is
+There the overlaps no longer resolve how far student and teacher are apart. Write :math:`x_i = s_i \rho_{\pi(i)} +
+\Delta_i` with the teacher's unit that student i tends to (:math:`s_i = \pm 1`, or 0 for a unit that vanishes) and
+follow :math:`E_{ij} = \langle \Delta_i \Delta_j \rangle`, :math:`G_{in} = \langle \Delta_i \rho_n \rangle` and v. The
+error is
 
 .. math:: \sum_k v_k h_k + \sum_m u_m g(\rho_m), \qquad u_m = \sum_{k: \pi(k) = m} s_k v_k - v^*_m, \qquad
           h_k = \int_0^1 \! d\tau \; g'(s_k \rho_{\pi(k)} + \tau \Delta_k) \, \Delta_k
 
-(:mod:`tutelage.coincidence`), so that every term is linear or quadratic in what tends to zero. Two Gauss nodes for tau
-leave a relative error of the order of :math:`|\Delta|^4`. Factors g' tilt the covariance D of (Delta, rho), one rank-one
-update each, as in :mod:`tutelage.kernels.averages`.
+(:mod:`tutelage.coincidence`), so that every term is linear or quadratic in what tends to zero. Two Gauss nodes for
+tau leave a relative error of the order of :math:`|\Delta|^4`. Factors g' tilt the covariance D of (Delta, rho), one
+rank-one update each, as in :mod:`tutelage.kernels.averages`.
 
 The state vector has G in place of R and E in place of Q.
 """
