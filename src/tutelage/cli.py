@@ -146,11 +146,13 @@ def reproduce(
     figure = figures[name]
     paper, _, short = name.rpartition("/")
     folder = experiment.folder(Path("out") / paper if out is None else out)
-    datasets, picture = figure.run(quick)
-    for label, ds in datasets.items():
+    result = figure.run(quick)
+    for label, ds in result.datasets.items():
         save(ds, folder / f"{short}-{experiment.filename(label)}.nc")
-    path = plot.save(picture, folder / f"{short}.png")
+    path = plot.save(result.figure, folder / f"{short}.png")
     print(figure.finding)
+    for what, value in result.summary.items():
+        print(f"  {what}: {value:.6g}")
     _results(folder, [path])
 
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 import tutelage as tl
 from tutelage import cli, demonstration, experiment
+from tutelage.papers import Reproduction
 from tutelage.problem import TEMPLATE, Problem
 
 SMALL = """
@@ -110,7 +111,8 @@ class Fake:
     finding: str = "Errors fall."
 
     def run(self, quick):
-        return {"K = 4, both": xarray.Dataset({"eg": ("alpha", [float(quick)])}, {"alpha": [1.0]})}, Figure()
+        ds = xarray.Dataset({"eg": ("alpha", [float(quick)])}, {"alpha": [1.0]})
+        return Reproduction({"K = 4, both": ds}, Figure(), {"slope": -0.5})
 
 
 @pytest.fixture
@@ -293,7 +295,7 @@ def test_interrupted_simulation_keeps_what_is_done(small, tmp_path, monkeypatch,
 def test_other_warnings_are_passed_on(small, tmp_path, monkeypatch):
     def warned(*_):
         warnings.warn("look out", stacklevel=2)
-        return Fake().run(True)[0]["K = 4, both"]
+        return Fake().run(True).datasets["K = 4, both"]
 
     with pytest.warns(UserWarning, match="look out"):
         experiment._kept("theory", lambda: warned(), tmp_path / "x.nc")
