@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -96,6 +97,20 @@ _SIMPLE = {
 }
 
 
+@lru_cache
+def _named(name: str) -> Activation | None:
+    """Return the activation of this name, or None."""
+    if name in _SIMPLE:
+        return _SIMPLE[name]
+    if name == "square":
+        return polynomial([0.0, 0.0, 1.0], "square")
+    if match := re.fullmatch(r"hermite-(\d{1,2})", name):
+        return _hermite(int(match[1]))
+    if match := re.fullmatch(r"polynomial\(([-+.,e\d\s]+)\)", name):
+        return polynomial([float(x) for x in match[1].split(",")])
+    return None
+
+
 def activation(name: ActivationLike, argument: str = "activation") -> Activation:
     """Return the activation called `name`; an :class:`Activation` comes back as it is.
 
@@ -109,15 +124,12 @@ def activation(name: ActivationLike, argument: str = "activation") -> Activation
     >>> activation("square").f(3.0)
     9.0
     """
+    found = _named(name) if isinstance(name, str) else None
     if isinstance(name, Activation):
+        if name.name in _SIMPLE and name is not _SIMPLE[name.name]:
+            raise refuse(argument, "have a name of its own", f'is a function called "{name.name}", like a built-in one')
         return name
-    if isinstance(name, str) and name in _SIMPLE:
-        return _SIMPLE[name]
-    if name == "square":
-        return polynomial([0.0, 0.0, 1.0], "square")
-    if isinstance(name, str) and (match := re.fullmatch(r"hermite-(\d{1,2})", name)):
-        return _hermite(int(match[1]))
-    if isinstance(name, str) and (match := re.fullmatch(r"polynomial\(([-+.,e\d\s]+)\)", name)):
-        return polynomial([float(x) for x in match[1].split(",")])
+    if found is not None:
+        return found
     known = ", ".join(f'"{n}"' for n in NAMES)
     raise refuse(argument, f"be one of {known} (k a degree) or an Activation", f"is {name!r}")

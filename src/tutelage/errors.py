@@ -60,12 +60,9 @@ def check_number(name: str, value: Any, *, minimum: float = -math.inf, strict: b
     bound = (
         "be a finite number" if minimum == -math.inf else f"be a finite number {'>' if strict else '>='} {minimum:g}"
     )
-    if isinstance(value, bool) or not np.isscalar(value):
+    if isinstance(value, (bool, str, bytes)) or not np.isscalar(value) or np.iscomplexobj(value):
         raise refuse(name, bound, f"is {value!r}")
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise refuse(name, bound, f"is {value!r}") from None
+    number = float(value)  # type: ignore[arg-type]
     if not math.isfinite(number) or number < minimum or (strict and number == minimum):
         raise refuse(name, bound, f"is {number:g}")
     return number
@@ -99,9 +96,13 @@ def check_array(name: str, value: Any, shape: tuple[int | str, ...]) -> np.ndarr
     A letter that occurs twice must have one length: ``("K", "K")`` is any square matrix.
     """
     try:
-        array = np.array(value, dtype=np.float64)
+        given = np.asarray(value)
+        if given.dtype.kind not in "iufO":  # neither text, nor truth values, nor complex numbers
+            raise TypeError
+        array = np.array(given, dtype=np.float64)
     except (TypeError, ValueError):
-        raise refuse(name, "be an array of real numbers", f"is {type(value).__name__} {value!r:.60}") from None
+        what = " ".join(f"{value!r:.60}".split())
+        raise refuse(name, "be an array of real numbers", f"is {type(value).__name__} {what}") from None
     wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     lengths: dict[int | str, int] = {}
     fits = array.ndim == len(shape) and all(
@@ -123,7 +124,7 @@ def check_type(name: str, value: Any, kind: type) -> None:
 
 def check_times(name: str, value: Any) -> np.ndarray:
     """Return `value` as a non-empty, strictly increasing float64 array of times >= 0; a number is one time."""
-    times = check_array(name, np.atleast_1d(np.asarray(value)), ("times",))
+    times = check_array(name, [value] if np.isscalar(value) else value, ("times",))
     if times[0] < 0:
         raise refuse(name, "be >= 0", f"starts at {times[0]:g}")
     if (np.diff(times) <= 0).any():

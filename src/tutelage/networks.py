@@ -64,6 +64,8 @@ def realise(state: Overlaps, dim: int, rng: np.random.Generator) -> tuple[np.nda
     if dim < P:
         raise refuse("dim", f"be >= K + M = {P}, to hold any overlaps of that many units", f"is {dim}")
     values, vectors = np.linalg.eigh(state.covariance)
+    # What rounding leaves of a zero would be amplified by the root: units that coincide would be 1e-8 apart.
+    values[values < 4 * P * np.finfo(float).eps * values[-1]] = 0.0
     frame = np.linalg.qr(rng.standard_normal((dim, P)))[0]
-    weights = np.sqrt(dim) * (vectors * np.sqrt(np.maximum(values, 0.0))) @ frame.T
+    weights = np.sqrt(dim) * (vectors * np.sqrt(values)) @ frame.T
     return weights[:K], weights[K:]

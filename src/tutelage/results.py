@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tutelage.errors import ArgumentError, refuse
+from tutelage.errors import ArgumentError, check_number, refuse
 from tutelage.overlaps import Overlaps
 
 if TYPE_CHECKING:
@@ -74,30 +74,57 @@ def dataset(
         "settings": json.dumps(settings),
         "scalings": SCALINGS,
     }
-    attributes |= {k: v for k, v in settings.items() if isinstance(v, (str, int, float)) and not isinstance(v, bool)}
+    attributes |= {k: v for k, v in settings.items() if isinstance(v, (str, float))}
+    attributes |= {  # NetCDF has no larger integers
+        k: v if abs(v) < 2**63 else str(v)
+        for k, v in settings.items()
+        if isinstance(v, int) and not isinstance(v, bool)
+    }
     return xarray.Dataset(data, coordinates, attributes)
 
 
 def start(ds: xarray.Dataset) -> Overlaps:
     """Return the state at alpha = 0 that `ds` was made from."""
+    _check_variables(ds, ("Q_start", "R_start", "T", "v_start", "v_star"))
     return Overlaps(*(ds[name].values for name in ("Q_start", "R_start", "T", "v_start", "v_star")))
 
 
 def state_at(ds: xarray.Dataset, alpha: float) -> Overlaps:
     """Return the state of `ds` at the stored time nearest to `alpha`; the mean over replicas for a simulation."""
-    at = ds.sel(alpha=alpha, method="nearest")
+    _check_variables(ds, ("Q", "R", "T", "v", "v_star", "alpha"))
+    at = ds.sel(alpha=check_number("alpha", alpha), method="nearest")
     Q, R, v = (at[name].mean("replica").values if "replica" in at.dims else at[name].values for name in ("Q", "R", "v"))
     return Overlaps(Q, R, ds["T"].values, v, ds["v_star"].values)
 
 
+def _check_variables(ds: Any, names: tuple[str, ...]) -> None:
+    """Refuse what has not the variables of a dataset of ours."""
+    missing = [name for name in names if name not in getattr(ds, "variables", ())]
+    if missing:
+        raise refuse("ds", "be a dataset of `solve` or `simulate`", f"is {type(ds).__name__} without {missing[0]}")
+
+
 def save(ds: xarray.Dataset, path: str | os.PathLike) -> Path:
     """Write a dataset to a NetCDF file (HDF5) and return its path; an existing file is replaced in one move."""
+    if not hasattr(ds, "to_netcdf"):
+        raise refuse("ds", "be a dataset", f"is {type(ds).__name__}")
+    if not isinstance(path, (str, os.PathLike)):
+        raise refuse("path", "name a file", f"is {path!r}")
     target = Path(path)
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise refuse("path", "lie in an existing folder", f"{target.parent} is none")
+    if os.path.isdir(target):
+        raise refuse("path", "name a file", f"{target} is a folder")
     part = target.with_name(f".{target.name}.part")
-    ds.to_netcdf(part, engine="h5netcdf")
-    os.replace(part, target)
+    try:
+        ds.to_netcdf(part, engine="h5netcdf")
+        os.replace(part, target)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else error
+        raise refuse("path", "name a file that can be written", f"{target} cannot: {why}") from None
+    finally:
+        if os.path.exists(part):
+            part.unlink()
     return target
 
 
@@ -105,9 +132,9 @@ def load(path: str | os.PathLike) -> xarray.Dataset:
     """Read a dataset written by :func:`save`, whole, and close the file."""
     import xarray
 
-    if not Path(path).is_file():
+    if not isinstance(path, (str, os.PathLike)) or not os.path.isfile(path):
         raise refuse("path", "name a file", f"{path} is none")
     try:
-        return xarray.load_dataset(path, engine="h5netcdf")
+        return xarray.load_dataset(path, engine="h5netcdf", phony_dims="access")
     except (OSError, ValueError, KeyError) as error:
         raise ArgumentError(f"Argument `path` must name a NetCDF file, but {path} cannot be read: {error}.") from None

@@ -55,6 +55,20 @@ def soft_committee_erf(teachers: int, students: int, *, lr: float, noise: float,
     from random starts with L >= 2, the plateau is lower and drifts: a flat direction, see above. L <= 1 has none. The
     authors of Goldt et al. give f as a rational function in a notebook; the equations are derived here.
 
+    Parameters
+    ----------
+    teachers, students : int
+        M and K >= M.
+    lr, noise : float, >= 0
+        Learning rate :math:`\eta` and standard deviation :math:`\sigma` of the label noise.
+    batch : int, >= 1
+        Examples averaged over in each step.
+
+    Raises
+    ------
+    ArgumentError
+        For students < teachers, or lr at or above its critical value, which the message gives.
+
     Examples
     --------
     >>> f"{soft_committee_erf(2, 4, lr=0.2, noise=0.01):.4e}"
@@ -76,6 +90,11 @@ def critical_learning_rate_erf(teachers: int, students: int) -> float:
     with D the pull on displacements and S the kicks they cause. Above it SGD is thrown off the teacher even without
     noise. A statement on small displacements: far from the teacher, lower rates may already fail. Derived here: D^-1 S
     keeps overlaps positive semidefinite, so that the first mode to grow has the symmetry of the state.
+
+    Parameters
+    ----------
+    teachers, students : int
+        M and K >= M.
     """
     return _critical(*_counts(teachers, students))
 
@@ -88,6 +107,22 @@ def linear(students: int, *, lr: float, noise: float, readouts: ArrayLike | None
 
     Exact for any noise, teacher and start: the output is one linear unit. Units may differ along flat directions,
     which do not touch the error. Derived here.
+
+    Parameters
+    ----------
+    students : int
+        K.
+    lr, noise : float, >= 0
+        Learning rate :math:`\eta` and standard deviation :math:`\sigma` of the label noise.
+    readouts : array, shape (K,), optional
+        v; default: ones.
+    batch : int, >= 1
+        Examples averaged over in each step.
+
+    Raises
+    ------
+    ArgumentError
+        For lr sum_k v_k^2 / batch >= 2, where the student diverges.
     """
     K = check_count("students", students)
     v = np.ones(K) if readouts is None else check_array("readouts", readouts, (K,))
@@ -105,6 +140,20 @@ def linear_both_layers(v_star: ArrayLike, T: ArrayLike, *, lr: float, noise: flo
     with v* (M,), T (M, M): the same for every K. Gradient flow keeps Q - v v', so that layers that start small end
     balanced, at this z but for a relative :math:`O(\eta)`. z is a flat direction: noise drives it down, :math:`\dot z =
     -\eta^2 (\sigma^2 + 2\epsilon_g) z^3/(|u|^2 + z^2)`, and the plateau with it. Derived here.
+
+    Parameters
+    ----------
+    v_star : array, shape (M,)
+        Readouts of the teacher.
+    T : array, shape (M, M)
+        Teacher-teacher overlaps, divided by N.
+    lr, noise : float, >= 0
+        Learning rate :math:`\eta` and standard deviation :math:`\sigma` of the label noise.
+
+    Raises
+    ------
+    ArgumentError
+        For lr abs(u) >= 2, or a T that is not positive semidefinite.
     """
     readout = check_array("v_star", v_star, ("M",))
     square = float(readout @ check_array("T", T, (len(readout), len(readout))) @ readout)
@@ -124,6 +173,20 @@ def denoising_erf(teachers: int, students: int, *, lr: float, noise: float, v_st
     splits of v* have higher plateaus, along flat directions; with both layers trained, noise drives them to the equal
     one over :math:`\alpha \sim (\eta\sigma)^{-2}`. Large random starts need not come near it. That SGD finds students
     which average copies is in Goldt et al.; the formula is derived here.
+
+    Parameters
+    ----------
+    teachers, students : int
+        M and K = Z M.
+    lr, noise : float, >= 0
+        Learning rate :math:`\eta` and standard deviation :math:`\sigma` of the label noise.
+    v_star : float
+        Readout of every teacher unit.
+
+    Raises
+    ------
+    ArgumentError
+        For K that is no multiple of M, or lr at or above its critical value.
 
     Examples
     --------
@@ -147,6 +210,15 @@ def relu_small_lr(students: int, *, lr: float, noise: float, v: ArrayLike | None
     :func:`small_lr` with :math:`\langle g'^2 \rangle = 1/2`, for any zero-error state without units of length zero.
     The next order adds 8 % for K = M = 2, T = 1, lr = 0.1 (:func:`perturbative`). Surplus units share teacher units
     along flat directions, which leave this value as it is. Derived here.
+
+    Parameters
+    ----------
+    students : int
+        K.
+    lr, noise : float, >= 0
+        Learning rate :math:`\eta` and standard deviation :math:`\sigma` of the label noise.
+    v : array, shape (K,), optional
+        Readouts; default: ones.
     """
     K = check_count("students", students)
     readout = np.ones(K) if v is None else check_array("v", v, (K,))
@@ -158,6 +230,13 @@ def small_lr(rule: OnlineSGD, state: Overlaps) -> float:
     r"""Return the leading order in lr of :func:`perturbative`, under the same conditions. Derived here.
 
     .. math:: \epsilon_g^* = \frac{\eta \sigma^2}{4 B} \sum_k v_k^2 \langle g'(\lambda_k)^2 \rangle
+
+    Parameters
+    ----------
+    rule : OnlineSGD
+        With ``train="first"`` and no weight decay.
+    state : Overlaps
+        A state of zero generalisation error under `rule`; student units K, teacher units M, any T, v and v_star.
     """
     _check_zero_error(rule, state)
     return rule.lr / rule.batch * rule.noise**2 / 4 * float(np.trace(_products(rule, state, 2)))
@@ -186,6 +265,18 @@ def perturbative(rule: OnlineSGD, state: Overlaps) -> float:
     this is the plateau of where it is. `rule` must train the first layer without weight decay, at a rate below the
     critical one of `state`; `state` must have zero error (the end of a run without noise, say) and no unit on a kink
     (ReLU of length zero). Derived here.
+
+    Parameters
+    ----------
+    rule : OnlineSGD
+        With ``train="first"`` and no weight decay.
+    state : Overlaps
+        A state of zero generalisation error under `rule`; student units K, teacher units M, any T, v and v_star.
+
+    Raises
+    ------
+    ArgumentError
+        For a state whose error is not zero, another rule, or lr at or above its critical value for this state.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,15 +19,21 @@ from tutelage.online.rule import OnlineSGD
 from tutelage.online.sources import Source
 from tutelage.overlaps import Overlaps
 
-if TYPE_CHECKING:
-    from tutelage.online.checkpoint import Checkpoint
-
 __all__ = ["Run", "run_all"]
 
 SLICE = 0.05  # seconds of compiled work between two looks at the keyboard
 LOOK = 0.1  # seconds between two reports of progress
 
 Descent = Callable[[int, np.ndarray, np.ndarray], None]
+
+
+class Saver(Protocol):
+    """What keeps a run while it is under way, every `interval` seconds."""
+
+    interval: float
+
+    def write(self, runs: list[Run]) -> None:
+        """Keep the present state of all replicas."""
 
 
 @dataclass(eq=False)
@@ -99,7 +105,7 @@ def run_all(
     runs: list[Run],
     seed: int,
     report: Callable[[float], None],
-    file: Checkpoint | None,
+    file: Saver | None,
 ) -> BaseException | None:
     """Run all replicas to their last target, as many at a time as there are cores.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import DivergenceError, check_array, check_choice, check_count, check_times, refuse
+from tutelage.errors import DivergenceError, check_array, check_choice, check_count, check_times, check_type, refuse
 from tutelage.networks import realise
 from tutelage.online.checkpoint import Checkpoint
 from tutelage.online.ode import describe
@@ -100,9 +100,8 @@ def simulate(
     >>> sim.eg.shape
     (3, 2)
     """
-    for name, value, kind in (("rule", rule, OnlineSGD), ("state", state, Overlaps)):
-        if not isinstance(value, kind):
-            raise refuse(name, f"be of type {kind.__name__}", f"is of type {type(value).__name__}")
+    check_type("rule", rule, OnlineSGD)
+    check_type("state", state, Overlaps)
     times = check_times("alpha", alpha)
     replicas, seed = check_count("replicas", replicas), check_count("seed", seed, minimum=0)
     check_choice("engine", engine, ENGINES)
