@@ -121,7 +121,7 @@ def activation(name: ActivationLike, argument: str = "activation") -> Activation
 
     Examples
     --------
-    >>> activation("square").f(3.0)
+    >>> float(activation("square").f(3.0))
     9.0
     """
     found = _named(name) if isinstance(name, str) else None

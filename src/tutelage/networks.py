@@ -28,8 +28,8 @@ class Network:
 
     Examples
     --------
-    >>> Network([[1.0, 1.0, 1.0, 1.0]], activation="linear")([1.0, 0.0, 1.0, 0.0])
-    array(1.)
+    >>> float(Network([[1.0, 1.0, 1.0, 1.0]], activation="linear")([1.0, 0.0, 1.0, 0.0]))
+    1.0
     """
 
     W: np.ndarray

@@ -159,7 +159,7 @@ class Overlaps:
     ) -> float:
         r"""Return :math:`\epsilon_g = \tfrac12 \langle (\sum_k v_k g(\lambda_k) - \sum_m v^*_m g(\rho_m))^2 \rangle`.
 
-        With the factor 1/2 and without label noise (Goldt et al. 2019, eq. 4).
+        With the factor 1/2 and without label noise (Goldt et al. 2019, arXiv:1906.08632).
 
         Parameters
         ----------

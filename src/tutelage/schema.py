@@ -141,7 +141,11 @@ def _many(kind: types.Type) -> str:
 
 def _bounds(kind: types.FloatType | types.IntType) -> str:
     limits = ((">=", kind.ge), (">", kind.gt), ("<=", kind.le), ("<", kind.lt))
-    found = [f" {sign} {limit:g}" for sign, limit in limits if limit is not None]
+    found = [
+        f" {sign} {limit if isinstance(limit, int) else format(limit, 'g')}"
+        for sign, limit in limits
+        if limit is not None
+    ]
     return " and".join(found)
 
 

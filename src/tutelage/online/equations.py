@@ -2,7 +2,8 @@ r"""The equations of motion of the order parameters, as one reads them in the pa
 
 Stack the fields :math:`X = (\lambda_1..\lambda_K, \rho_1..\rho_M)` with covariance C = [[Q, R], [R', T]], and let
 :math:`a = (v, -v^*)` be the signed readout, so that the noise-free error is :math:`\sum_c a_c g(X_c)`. Averaging the
-rule over the fields gives, as N goes to infinity (Goldt et al. 2019, eqs. 12 to 14; Saad & Solla 1995),
+rule over the fields gives, as N goes to infinity (Saad & Solla, Phys. Rev. E 52, 4225
+(1995); Goldt et al. 2019, arXiv:1906.08632),
 
 .. math::
 

@@ -37,7 +37,8 @@ def solve(
 ) -> xarray.Dataset:
     r"""Integrate the equations of motion of the order parameters: SGD in the limit of large N.
 
-    The equations are those of :mod:`tutelage.online.equations` (Goldt et al. 2019, eqs. 12 to 14).
+    The equations are those of :mod:`tutelage.online.equations` (Saad & Solla 1995; Goldt et al.
+    2019, arXiv:1906.08632).
 
     Parameters
     ----------
@@ -59,8 +60,8 @@ def solve(
     Returns
     -------
     xarray.Dataset
-        ``eg`` (alpha), ``Q`` (alpha, student, student_), ``R`` (alpha, student, teacher), ``v`` (alpha, student), and
-        what is needed to run it again. After Ctrl-C: the times reached so far, with a warning.
+        ``eg`` (alpha), ``Q`` (alpha, student, ``student_``), ``R`` (alpha, student, teacher), ``v`` (alpha, student),
+        and what is needed to run it again. After Ctrl-C: the times reached so far, with a warning.
 
     Raises
     ------

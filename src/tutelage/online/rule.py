@@ -38,7 +38,7 @@ class OnlineSGD:
         w_k &\leftarrow w_k - \frac{\eta}{\sqrt N} v_k g'(\lambda_k) \Delta \, x - \frac{\kappa}{N} w_k , \\
         v_k &\leftarrow v_k - \frac{\eta_v}{N} g(\lambda_k) \Delta - \frac{\kappa}{N} v_k
 
-    (Goldt et al. 2019, eqs. 3 and 6: the loss is :math:`\Delta^2/2`; inputs have components of variance 1).
+    (Goldt et al. 2019, arXiv:1906.08632: the loss is :math:`\Delta^2/2`; inputs have components of variance 1).
 
     Parameters
     ----------

@@ -83,9 +83,9 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        ``eg`` (replica, alpha), ``Q`` (replica, alpha, student, student_), ``R``, ``v`` alike; means over the replicas
-        and their standard errors as ``eg_mean``, ``eg_sem`` and so on (NaN for one replica). After Ctrl-C: what was
-        done so far, NaN where a replica had not arrived, with a warning.
+        ``eg`` (replica, alpha), ``Q`` (replica, alpha, student, ``student_``), ``R``, ``v`` alike; means over the
+        replicas and their standard errors as ``eg_mean``, ``eg_sem`` and so on (NaN for one replica). After Ctrl-C:
+        what was done so far, NaN where a replica had not arrived, with a warning.
 
     Raises
     ------

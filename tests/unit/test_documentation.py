@@ -1,0 +1,108 @@
+"""The documentation is true: its Python runs, its links lead somewhere, and every dependency is accounted for.
+
+The notebooks among the pages are executed by ``make docs``; what is not a notebook is checked here.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import tutelage
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = Path(tutelage.__file__).parent
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md"))]
+FENCE = re.compile(r"^(`{3,}|:{3,})(.*?)\n(.*?)^\1\s*$", re.DOTALL | re.MULTILINE)  # marks, language, content
+
+
+def examples() -> list[str]:
+    """Return the dotted names of the modules whose docstrings hold examples."""
+    files = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
+    names = [".".join(("tutelage", *path.relative_to(PACKAGE).with_suffix("").parts)) for path in files]
+    return [name.removesuffix(".__init__") for name in names]
+
+
+def prose(page: Path) -> str:
+    """Return a page without its blocks of code."""
+    return re.sub(r"`[^`\n]*`", "", FENCE.sub("", page.read_text("utf-8")))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link to a place within `page` may name: its headings, and labels of its own."""
+    text = FENCE.sub("", page.read_text("utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r"^\((.+)\)=$", text, re.MULTILINE))
+
+
+def test_the_python_in_the_readme_runs(tmp_path, monkeypatch):
+    fences = FENCE.findall((ROOT / "README.md").read_text("utf-8"))
+    blocks = [content for _, language, content in fences if language == "python"]
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+    assert (tmp_path / "learning_curve.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", examples())
+def test_examples_in_docstrings_are_true(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = doctest.testmod(importlib.import_module(name))
+    assert outcome.attempted
+    assert not outcome.failed
+
+
+def test_python_on_the_pages_is_executed_when_they_are_built():
+    for page in (ROOT / "docs").glob("*.md"):
+        languages = {language.strip() for _, language, _ in FENCE.findall(page.read_text("utf-8"))}
+        assert not languages & {"python", "py", "pycon"}, page.name
+
+
+def test_problem_files_on_the_pages_are_valid(tmp_path):
+    from tutelage.problem import read
+
+    fences = [fence for page in PAGES for fence in FENCE.findall(page.read_text("utf-8"))]
+    problems = [content for _, language, content in fences if language == "toml"]
+    assert problems
+    for problem in problems:
+        (tmp_path / "problem.toml").write_text(problem, "utf-8")
+        read(tmp_path / "problem.toml")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_resolve(page):
+    for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", prose(page)):
+        if target.startswith("https://"):
+            continue
+        path, _, place = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.is_file(), target
+        assert not place or place in anchors(file), target
+
+
+def test_every_page_is_in_the_table_of_contents():
+    contents = "\n".join(content for _, _, content in FENCE.findall((ROOT / "docs/index.md").read_text("utf-8")))
+    listed = {line for line in contents.splitlines() if re.fullmatch(r"[\w-]+", line)}
+    assert listed == {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+
+
+def test_every_dependency_is_accounted_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = {re.match(r"[\w.-]+", requirement)[0] for group in groups for requirement in group}
+    told = set(re.findall(r"^\| (\w[\w.-]*) \|", (ROOT / "docs/dependencies.md").read_text("utf-8"), re.MULTILINE))
+    assert told - {"package"} == wanted
+
+
+def test_the_version_is_the_same_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert tutelage.__version__ == version
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
