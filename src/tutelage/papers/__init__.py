@@ -1,1 +1,80 @@
+"""Papers: their figures, each a function from parameters to data and picture, each with the finding it must show.
 
+Nothing here is needed elsewhere: every experiment is a script on top of the public verbs, kept as a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure as Picture
+
+__all__ = ["Figure", "Reproduction", "catalogue"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduction:
+    """What came out of an experiment.
+
+    Attributes
+    ----------
+    datasets : dict of xarray.Dataset
+        By label; all can be saved with :func:`tutelage.save`.
+    figure : matplotlib.figure.Figure
+        The picture, for one column of a paper.
+    summary : dict of float
+        The few numbers that show the finding, by what they are.
+    """
+
+    datasets: dict[str, xarray.Dataset]
+    figure: Picture
+    summary: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A figure of a paper that can be reproduced.
+
+    Attributes
+    ----------
+    name : str
+        "paper/figure".
+    title : str
+        What is looked at.
+    finding : str
+        One sentence: what the figure must show. A slow test asserts it on the data.
+    reference : str
+        Where the paper shows it.
+    experiment : callable
+        From parameters, whose defaults are those of the full figure, to a `Reproduction`.
+    quick : mapping
+        The parameters of a smaller version, a matter of seconds.
+    """
+
+    name: str
+    title: str
+    finding: str
+    reference: str
+    experiment: Callable[..., Reproduction]
+    quick: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, quick: bool = False, **parameters: Any) -> Reproduction:
+        """Run the experiment with the parameters of the full or the `quick` figure, or with others."""
+        return self.experiment(**{**(self.quick if quick else {}), **parameters})
+
+
+def catalogue() -> dict[str, Figure]:
+    """Return all figures by name.
+
+    Examples
+    --------
+    >>> catalogue()["goldt2019/surplus-units"].reference
+    'Goldt et al., NeurIPS 2019, Fig. 2'
+    """
+    from tutelage.papers import goldt2019
+
+    return {figure.name: figure for figure in goldt2019.FIGURES}
