@@ -16,7 +16,8 @@ import xarray
 from matplotlib.figure import Figure
 
 import tutelage as tl
-from tutelage import cli, demonstration, experiment
+from tutelage import cli
+from tutelage.cli import demonstration, experiment
 from tutelage.papers import Reproduction
 from tutelage.problem import TEMPLATE, Problem
 
@@ -41,7 +42,7 @@ def small(tmp_path):
 
 
 def subcommand(*tokens, **keywords):
-    return subprocess.run([sys.executable, "-m", "tutelage.cli", *tokens], capture_output=True, text=True, **keywords)
+    return subprocess.run([sys.executable, "-m", "tutelage", *tokens], capture_output=True, text=True, **keywords)
 
 
 def fails(capsys, tokens, *contained, code=2):
@@ -181,7 +182,7 @@ def test_doctor_says_what_is_there(capsys):
 
 
 def test_doctor_notices(monkeypatch, capsys):
-    monkeypatch.setattr("tutelage.doctor.self_test", lambda: (0.5, 0.4, 0.1))
+    monkeypatch.setattr("tutelage.cli.checkup.self_test", lambda: (0.5, 0.4, 0.1))
     assert cli.main(["doctor"]) == 1
     assert "WRONG" in capsys.readouterr().out
 
@@ -344,7 +345,7 @@ def test_process_fails_with_one_line(tmp_path):
 def test_closed_pipe_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([sys.executable, "-m", "tutelage.cli", "--help"], stdout=writer, stderr=subprocess.PIPE)
+    done = subprocess.run([sys.executable, "-m", "tutelage", "--help"], stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert b"Traceback" not in done.stderr
 
@@ -352,9 +353,7 @@ def test_closed_pipe_is_no_error():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_in_a_long_run(tmp_path):
     (tmp_path / "p.toml").write_text("time.alpha_max = 1e5\nsimulation.replicas = 2")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tutelage.cli", "run", "p.toml"], stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-m", "tutelage", "run", "p.toml"], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (tmp_path / "out" / "theory.nc").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

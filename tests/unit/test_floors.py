@@ -29,8 +29,6 @@ FLOORS = {
     "results": 2,
     "progress": 2,
     "problem": 2,
-    "schema": 2,  # of problem files
-    "sections": 2,
     "online": 3,
     "landscape": 3,
     "linear": 3,
@@ -40,13 +38,9 @@ FLOORS = {
     "sweep": 5,
     "phase": 5,
     "plot": 5,
-    "report": 5,
     "papers": 6,
     "cli": 7,
     "__main__": 7,
-    "demonstration": 7,  # commands of the command line
-    "doctor": 7,
-    "experiment": 7,
     "explore": 7,
 }
 APART = (1, 3, 4, 6)  # floors of several rooms that know nothing of each other; the others are one room each

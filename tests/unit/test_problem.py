@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import tutelage as tl
-from tutelage import experiment, sections
+from tutelage.cli import experiment
 from tutelage.errors import ArgumentError
-from tutelage.problem import KEYS, TEMPLATE, Problem, in_terms_of_keys, read, schema_table
+from tutelage.problem import KEYS, TEMPLATE, Problem, in_terms_of_keys, read, schema_table, sections
 
 
 def reading(tmp_path, text):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray
 
-from tutelage import report
+from tutelage.cli import report
 from tutelage.errors import ArgumentError
 
 SHAPES = {"eg": (), "Q": ("student", "student_"), "R": ("student", "teacher"), "v": ("student",)}

@@ -127,8 +127,8 @@ FIGURES = (
     Figure(
         "goldt2019/finite-training-set",
         "Finite training sets, erf, first layer",
-        "With a finite set of inputs visited again and again, the final error on fresh inputs still grows with every "
-        "surplus unit.",
+        "With a finite set of inputs visited again and again, the final error on fresh inputs still grows with surplus "
+        "units: a little if the set is large, by orders of magnitude if it is small.",
         f"{PAPER}, supplement",
         finite_training_set,
         {"surplus": (0, 2), "samples": (8, 64), "alpha_max": 3000.0, "replicas": 2},

@@ -92,8 +92,8 @@ def finite_training_set(
 ) -> Reproduction:
     r"""SGD on a finite training set, visited again and again (supplement).
 
-    Finding: the final error on fresh inputs still grows with every surplus unit. Large sets end on the closed form;
-    small ones end far above it once a student has units to fit them with.
+    Finding: the final error on fresh inputs still grows with surplus units: as the closed form does for large sets, by
+    orders of magnitude for small ones, which surplus units overfit.
 
     Parameters
     ----------

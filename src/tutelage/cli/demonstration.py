@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import msgspec
 
 from tutelage.problem import Problem
-from tutelage.sections import Rule, Simulation, Start, Teacher, Time
+from tutelage.problem.sections import Rule, Simulation, Start, Teacher, Time
 
 __all__ = ["problems"]
 

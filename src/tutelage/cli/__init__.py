@@ -15,7 +15,7 @@ from tutelage import __version__
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tutelage.experiment import Outcome
+    from tutelage.cli.experiment import Outcome
     from tutelage.problem import Problem
 
 __all__ = ["app", "main"]
@@ -45,7 +45,7 @@ def run(problem: Path, /, *, out: Out = Path("out"), checkpoint: Path | None = N
     checkpoint
         File that the simulation is written to as it goes; run again with it to go on after Ctrl-C.
     """
-    from tutelage import experiment
+    from tutelage.cli import experiment
     from tutelage.problem import read
 
     given = read(problem)
@@ -89,7 +89,7 @@ def demo(*, out: Out = Path("out/demo")) -> None:
     out
         Folder for the results.
     """
-    from tutelage import demonstration, experiment
+    from tutelage.cli import demonstration, experiment
 
     folder = experiment.folder(out)
     problems, remark = demonstration.problems()
@@ -136,7 +136,8 @@ def reproduce(
     out
         Folder for the results; default: out/PAPER.
     """
-    from tutelage import experiment, plot
+    from tutelage import plot
+    from tutelage.cli import experiment
     from tutelage.papers import catalogue
     from tutelage.results import save
 
@@ -159,7 +160,7 @@ def reproduce(
 @app.command
 def doctor() -> None:
     """Say what is installed, where compiled code is kept, and whether a small problem comes out right."""
-    from tutelage.doctor import report
+    from tutelage.cli.checkup import report
 
     if not report():
         raise SystemExit(1)
@@ -232,7 +233,7 @@ def _compare(title: str, problem: Problem, outcome: Outcome) -> None:
     """Print theory against simulation."""
     from rich.markup import escape
 
-    from tutelage import report
+    from tutelage.cli import report
 
     console = _console()
     console.print(report.table(escape(title), report.rows(*outcome)))
@@ -244,7 +245,3 @@ def _results(folder: Path, paths: list[Path]) -> None:
     print(f"results: {folder}")
     for path in paths:
         print(f"picture: {path}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """A problem in a file: student, teacher, start, rule, times, and how to compute, as sections of TOML.
 
-Every key has a default, so that an almost empty file works. The keys stand in :mod:`tutelage.sections`.
+Every key has a default, so that an almost empty file works. The keys stand in :mod:`tutelage.problem.sections`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from tutelage import schema
 from tutelage.activations import activation
 from tutelage.errors import ArgumentError, check_array, check_times
-from tutelage.schema import refuse_key
-from tutelage.sections import Rule, Simulation, Start, Student, Teacher, Theory, Time
+from tutelage.problem import schema
+from tutelage.problem.schema import refuse_key
+from tutelage.problem.sections import Rule, Simulation, Start, Student, Teacher, Theory, Time
 
 if TYPE_CHECKING:
     from tutelage.data import Images
