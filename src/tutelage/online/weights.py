@@ -105,9 +105,7 @@ def simulate(
     times = check_times("alpha", alpha)
     replicas, seed = check_count("replicas", replicas), check_count("seed", seed, minimum=0)
     check_choice("engine", engine, ENGINES)
-    if dim is not None:
-        dim = check_count("dim", dim)
-    origin = source(inputs, held_out, dim, replicas, seed)
+    origin = source(inputs, held_out, None if dim is None else check_count("dim", dim), replicas, seed)
     settings = {
         "view": "weights",
         "rule": describe(rule),
@@ -118,9 +116,7 @@ def simulate(
         "own_weights": weights is not None,
         "alpha": times.tolist(),
     }
-    if times[-1] * origin.dim * rule.batch >= 2**53:
-        raise refuse("alpha", f"be below 2^53 / {origin.dim * rule.batch}, to count examples", f"ends at {times[-1]:g}")
-    targets = np.round(times * origin.dim).astype(np.int64)
+    targets = _steps(times, origin.dim, rule.batch)
     begin = _starts(state, weights, origin.dim, seed)
     runs = [Run.begin(i, targets, *begin(i), state, seed) for i in range(replicas)]
     file = None if checkpoint is None else Checkpoint(checkpoint, settings, state, weights)
@@ -139,6 +135,13 @@ def simulate(
         where = "" if file is None else f"; call again with checkpoint={str(checkpoint)!r} to go on"
         warnings.warn(f"interrupted: what was done is kept{where}", stacklevel=2)
     return result
+
+
+def _steps(times: np.ndarray, dim: int, batch: int) -> np.ndarray:
+    """Return the step that each time falls on, or refuse times whose examples cannot be counted exactly."""
+    if times[-1] * dim * batch >= 2**53:
+        raise refuse("alpha", f"be below 2^53 / {dim * batch}, to count examples", f"ends at {times[-1]:g}")
+    return np.round(times * dim).astype(np.int64)
 
 
 def _starts(
