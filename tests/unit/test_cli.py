@@ -9,6 +9,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def fails(capsys, tokens, *contained, code=2):
 
 
 def test_run_writes_and_prints(small, tmp_path, capsys):
-    assert cli.main(["run", small, "-o", "results/one"]) == 0
+    assert cli.main(["run", small, "-o", "results/one", "--overlaps"]) == 0
     folder = tmp_path / "results" / "one"
     written = {"theory.nc", "simulation.nc", "problem.toml", "learning_curve.png", "overlaps.png"}
     assert {path.name for path in folder.iterdir()} == written
@@ -77,6 +78,7 @@ def test_run_writes_and_prints(small, tmp_path, capsys):
 
 def test_run_again_from_its_own_folder(small, capsys):
     assert cli.main(["run", small]) == 0
+    assert not Path("out/overlaps.png").exists()  # only if asked for
     assert cli.main(["run", "out/problem.toml"]) == 0
     assert cli.main(["run", small, "--checkpoint", "check.nc"]) == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,10 +32,10 @@ app = App(
 
 
 @app.command
-def run(problem: Path, /, *, out: Out = Path("out"), checkpoint: Path | None = None) -> None:
+def run(problem: Path, /, *, out: Out = Path("out"), overlaps: bool = False, checkpoint: Path | None = None) -> None:
     """Run theory and simulation of one problem and compare them.
 
-    Writes theory.nc, simulation.nc, learning_curve.png, overlaps.png and a copy of the problem.
+    Writes theory.nc, simulation.nc, learning_curve.png and a copy of the problem.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def run(problem: Path, /, *, out: Out = Path("out"), checkpoint: Path | None = N
         A TOML file; `tutelage init` writes one to start from.
     out
         Folder for the results; made if need be, files in it are replaced.
+    overlaps
+        Draw the final overlaps and readouts, too, into overlaps.png.
     checkpoint
         File that the simulation is written to as it goes; run again with it to go on after Ctrl-C.
     """
@@ -54,7 +57,7 @@ def run(problem: Path, /, *, out: Out = Path("out"), checkpoint: Path | None = N
     if not (copy.exists() and copy.samefile(problem)):
         copy.write_bytes(text)
     outcome = experiment.run(given, folder, checkpoint=checkpoint)
-    paths = experiment.pictures({"": outcome}, folder)
+    paths = experiment.pictures({"": outcome}, folder, overlaps)
     _compare(str(problem), given, outcome)
     _results(folder, paths)
 
@@ -97,7 +100,7 @@ def demo(*, out: Out = Path("out/demo")) -> None:
     for label, problem in problems.items():
         suffix = "" if problem.simulation.inputs == "gaussian" else f"_{problem.simulation.inputs}"
         outcomes[label] = experiment.run(problem, folder, suffix=suffix)
-    paths = experiment.pictures(outcomes, folder)
+    paths = experiment.pictures(outcomes, folder, overlaps=True)
     for label, problem in problems.items():
         _compare(label, problem, outcomes[label])
     if remark:
@@ -168,8 +171,9 @@ def doctor() -> None:
 
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    if tokens is None:  # a process of our own: a tenth of a small run goes into looking for garbage among imports
-        gc.set_threshold(100_000)
+    if tokens is None:  # a process of our own
+        gc.set_threshold(1_000_000)  # a tenth of a small run went into looking for garbage among imports
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # replicas are what runs in parallel here
     try:
         command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
         command(*bound.args, **bound.kwargs)

@@ -116,8 +116,8 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
     return Outcome(theory, simulation)
 
 
-def pictures(outcomes: dict[str, Outcome], out: Path) -> list[Path]:
-    """Draw learning curves and final overlaps of problems by label into the folder `out`; return the files."""
+def pictures(outcomes: dict[str, Outcome], out: Path, overlaps: bool) -> list[Path]:
+    """Draw learning curves, and the final `overlaps` of the first, of problems by label; return the files in `out`."""
     from tutelage import plot
 
     paths, first = [], next(iter(outcomes.values()))
@@ -126,7 +126,8 @@ def pictures(outcomes: dict[str, Outcome], out: Path) -> list[Path]:
     else:
         curve = plot.learning_curve(first.theory, {name: outcome.simulation for name, outcome in outcomes.items()})
     paths.append(plot.save(curve, out / "learning_curve.png"))
-    paths.append(plot.save(plot.overlaps(first.simulation), out / "overlaps.png"))
+    if overlaps:
+        paths.append(plot.save(plot.overlaps(first.simulation), out / "overlaps.png"))
     return paths
 
 
