@@ -50,13 +50,3 @@ def test_compiled_equations_equal_the_readable_ones(student, teacher):
     compiled = _velocity(rule, here)(0.0, start_vector(here))
     readable = right_hand_side(rule, here)
     assert np.abs(compiled - np.concatenate([readable.R.ravel(), readable.Q.ravel(), readable.v])).max() < 1e-12
-
-
-@pytest.mark.parametrize("name", ["erf", "linear", "relu"])
-def test_order_of_units_does_not_matter(name):
-    rule, here = tl.OnlineSGD(name, lr=0.3, noise=0.1, train="both"), state()
-    p, q = [2, 0, 1], [1, 0]
-    turned = tl.Overlaps(here.Q[np.ix_(p, p)], here.R[np.ix_(p, q)], here.T[np.ix_(q, q)], here.v[p], here.v_star[q])
-    one, other = (tl.solve(rule, s, [0.5, 2.0]) for s in (here, turned))
-    assert np.abs(one.Q.values[:, p][:, :, p] - other.Q.values).max() < 1e-7
-    assert np.abs(one.R.values[:, p][:, :, q] - other.R.values).max() < 1e-7
