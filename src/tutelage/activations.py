@@ -1,7 +1,9 @@
 """Activation functions: value, derivative, name, and what the rooms above need to know of them.
 
-``"erf"`` is :math:`\\mathrm{erf}(x/\\sqrt 2)`, ``"square"`` is :math:`x^2` and ``"hermite-k"`` the
-probabilists' Hermite polynomial :math:`\\mathrm{He}_k` (:math:`\\mathrm{He}_3 = x^3 - 3x`).
+``"erf"`` is :math:`\\mathrm{erf}(x/\\sqrt 2)`, ``"square"`` is :math:`x^2`, ``"hermite-k"`` the probabilists' Hermite
+polynomial :math:`\\mathrm{He}_k` (:math:`\\mathrm{He}_3 = x^3 - 3x`), ``"gelu"`` is :math:`x \\Phi(x)` with the normal
+distribution function :math:`\\Phi`, itself ``"normal_cdf"``; ``"silu"`` is :math:`x/(1 + e^{-x})`, ``"softplus"``
+:math:`\\log(1 + e^x)`, and ``"leaky_relu(a)"`` is x for positive x, a x else (a = 0.01 if left out).
 """
 
 from __future__ import annotations
@@ -9,47 +11,150 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeAlias
+from functools import cached_property, lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, refuse
+from tutelage.errors import check_array, check_number, refuse
 
 __all__ = ["Activation", "ActivationLike", "activation", "polynomial"]
 
 Function = Callable[[np.ndarray], np.ndarray]
-NAMES = ("erf", "linear", "relu", "square", "hermite-k")
+OWN = "own"  # the kind of what a user defines
+NAMES = (
+    "erf", "linear", "relu", "leaky_relu", "leaky_relu(a)", "tanh", "sigmoid", "softplus", "silu", "gelu",
+    "normal_cdf", "step", "sign", "square", "hermite-k", "polynomial(c0, c1, ...)",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Activation:
     """An activation g, applied to each field.
 
-    Attributes
+    Parameters
     ----------
-    name : str
-        Its name, as in problem files and in the attributes of results.
     f, df : callable
-        g and its derivative g', on arrays of any shape. At a kink, ``df`` is the left limit.
+        g and its derivative g', on arrays of any shape (functions of one number are applied to each). At a kink, ``df``
+        is the left limit. Both are compiled if Numba can compile them.
+    name : str, optional
+        As it will stand in the attributes of results; default: that of `f`.
     kinks : tuple of float
-        Where g' jumps; empty for smooth functions.
-    coefficients : tuple of float or None
-        Power coefficients, lowest first, if g is a polynomial.
+        Where g or g' jumps; empty for smooth functions.
+    kind : str
+        The compiled family it belongs to; ``"own"`` for what a user defines.
+    parameters : tuple of float
+        Of the family: power coefficients, lowest first, of a polynomial; the leak of a leaky ReLU.
+
+    Raises
+    ------
+    ArgumentError
+        For a `df` that is not the derivative of `f`, or a jump of either that `kinks` does not name.
+
+    Examples
+    --------
+    >>> Activation(np.sin, np.cos).name
+    'sin'
     """
 
-    name: str
     f: Function
     df: Function
+    name: str = ""
     kinks: tuple[float, ...] = ()
-    coefficients: tuple[float, ...] | None = None
+    kind: str = OWN
+    parameters: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind != OWN:
+            return
+        for name in ("f", "df"):
+            object.__setattr__(self, name, _elementwise(name, getattr(self, name)))
+        kinks = check_array("kinks", self.kinks, ("kinks",)) if len(tuple(self.kinks)) else np.empty(0)
+        object.__setattr__(self, "kinks", tuple(np.sort(kinks).tolist()))
+        name = self.name or getattr(self.f, "__name__", "")
+        object.__setattr__(self, "name", OWN if name in ("", "<lambda>", "vectorize") or _named(name) else name)
+        _check_function(self.f, self.df, self.kinks)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return self.f(x)
 
+    @property
+    def coefficients(self) -> tuple[float, ...] | None:
+        """Power coefficients, lowest first, if g is a polynomial."""
+        return {"polynomial": self.parameters, "linear": (0.0, 1.0)}.get(self.kind)
+
+    @cached_property
+    def jumps(self) -> bool:
+        """Whether g itself jumps, so that g' is more than `df`."""
+        sides = np.array(self.kinks)[:, None] + np.array([-1e-9, 1e-9])
+        return bool(len(sides)) and bool(np.abs(np.diff(self.f(sides))).max() > 1e-6)
+
+    @cached_property
+    def unit(self) -> tuple[Any, np.ndarray] | None:
+        """The compiled unit and its parameters (:mod:`tutelage.kernels.units`); None if it cannot be compiled."""
+        from tutelage.kernels.units import compile_unit, unit
+
+        kernel = compile_unit(_plain(self.f), _plain(self.df)) if self.kind == OWN else unit(self.kind)
+        return None if kernel is None else (kernel, np.array(self.parameters, np.float64))
+
 
 ActivationLike: TypeAlias = str | Activation
+
+
+def _elementwise(name: str, f: Any) -> Function:
+    """Return `f` as a function of arrays."""
+    if not callable(f):
+        raise refuse(name, "be a function", f"is {f!r}")
+    x = np.array([0.3, 0.7, 1.1])
+    try:
+        if np.shape(f(x)) == x.shape:
+            return f
+    except (TypeError, ValueError):
+        pass
+    return np.vectorize(f, otypes=[np.float64])
+
+
+def _plain(f: Any) -> Callable:
+    """Return the function of one number behind one that NumPy applies to each."""
+    return f.pyfunc if isinstance(f, np.vectorize) else f
+
+
+def _check_function(f: Function, df: Function, kinks: tuple[float, ...]) -> None:
+    """Refuse jumps that are not declared, and a derivative that is none."""
+    x = np.linspace(-6.0, 6.0, 1201) + 0.00317  # off the round numbers, where kinks are
+    for name, function in (("f", f), ("df", df)):
+        where = _jump(function, x, kinks)
+        if where is not None:
+            raise refuse("kinks", f"name every point where `f` or `df` jumps, such as {where:.6g}", f"is {kinks}")
+        if not np.isfinite(function(x)).all():
+            raise refuse(name, "be finite", "is not, between -6 and 6")
+    h = 1e-5
+    smooth = np.abs(x[:, None] - np.array([np.inf, *kinks])).min(1) > 2 * h
+    slope = (f(x + h) - f(x - h)) / (2 * h)
+    gap = np.abs(slope - df(x)) / (1e-6 * (1 + np.abs(f(x)) + np.abs(df(x))))
+    if (gap[smooth] > 1).any():
+        worst = x[smooth][np.argmax(gap[smooth])]
+        is_, must = float(df(np.array([worst]))[0]), float(slope[smooth][np.argmax(gap[smooth])])
+        raise refuse("df", "be the derivative of `f`", f"is {is_:.6g} at x = {worst:.4g}, where f' = {must:.6g}")
+
+
+def _jump(f: Function, x: np.ndarray, kinks: tuple[float, ...]) -> float | None:
+    """Return a point between those of the grid `x` where f jumps, away from `kinks`, or None."""
+    values = f(x)
+    scale = 1 + np.abs(values).max()
+    steps = np.abs(np.diff(values))
+    for index in np.argsort(-steps)[:20]:
+        low, high = x[index], x[index + 1]
+        if steps[index] < 1e-6 * scale or any(low <= kink <= high for kink in kinks):
+            continue
+        for _ in range(30):
+            middle = (low + high) / 2
+            a, b, c = f(np.array([low, middle, high]))
+            low, high = (low, middle) if abs(b - a) > abs(c - b) else (middle, high)
+        if abs(f(np.array([low]))[0] - f(np.array([high]))[0]) > 1e-6 * scale:
+            return float(middle)
+    return None
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
@@ -58,8 +163,20 @@ def _erf(x: np.ndarray) -> np.ndarray:
     return erf(np.asarray(x) / np.sqrt(2))
 
 
-def _erf_derivative(x: np.ndarray) -> np.ndarray:
-    return np.sqrt(2 / np.pi) * np.exp(-np.square(x) / 2)
+def _density(x: np.ndarray) -> np.ndarray:
+    return np.exp(-np.square(x) / 2) / np.sqrt(2 * np.pi)
+
+
+def _normal_cdf(x: np.ndarray) -> np.ndarray:
+    from scipy.special import ndtr
+
+    return ndtr(x)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    from scipy.special import expit
+
+    return expit(x)
 
 
 def polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
@@ -77,7 +194,7 @@ def polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
     c = check_array("coefficients", coefficients, ("degree + 1",))
     label = name or f"polynomial({', '.join(repr(x) for x in c.tolist())})"
     p = Polynomial(c)
-    return Activation(label, p, p.deriv(), coefficients=tuple(c.tolist()))
+    return Activation(p, p.deriv(), label, kind="polynomial", parameters=tuple(c.tolist()))
 
 
 def _hermite(degree: int) -> Activation:
@@ -86,14 +203,46 @@ def _hermite(degree: int) -> Activation:
     return polynomial(herme2poly([0.0] * degree + [1.0]), f"hermite-{degree}")
 
 
+def _leaky_relu(leak: float, name: str) -> Activation:
+    return Activation(
+        lambda x: np.where(np.greater(x, 0.0), x, leak * np.asarray(x)),
+        lambda x: np.where(np.greater(x, 0.0), 1.0, leak),
+        name,
+        kinks=(0.0,),
+        kind="leaky_relu",
+        parameters=(check_number("leak", leak),),
+    )
+
+
+def _known(name: str, f: Function, df: Function, kinks: tuple[float, ...] = ()) -> Activation:
+    return Activation(f, df, name, kinks, kind=name)
+
+
+def _zeros(x: np.ndarray) -> np.ndarray:
+    return np.zeros(np.shape(x))
+
+
 _SIMPLE = {
-    "erf": Activation("erf", _erf, _erf_derivative),
-    "linear": Activation(
-        "linear", lambda x: np.array(x, np.float64), lambda x: np.ones(np.shape(x)), coefficients=(0.0, 1.0)
-    ),
-    "relu": Activation(
-        "relu", lambda x: np.maximum(x, 0.0), lambda x: np.greater(x, 0.0).astype(np.float64), kinks=(0.0,)
-    ),
+    unit.name: unit
+    for unit in (
+        _known("erf", _erf, lambda x: 2 * _density(x)),
+        _known("linear", lambda x: np.array(x, np.float64), lambda x: np.ones(np.shape(x))),
+        _known("relu", lambda x: np.maximum(x, 0.0), lambda x: np.greater(x, 0.0).astype(np.float64), (0.0,)),
+        _known("step", lambda x: np.greater(x, 0.0).astype(np.float64), _zeros, (0.0,)),
+        _known("sign", lambda x: np.sign(x).astype(np.float64), _zeros, (0.0,)),
+        _known("tanh", lambda x: np.tanh(x), lambda x: 1 - np.tanh(x) ** 2),
+        _known("sigmoid", _sigmoid, lambda x: _sigmoid(x) * _sigmoid(-np.asarray(x))),
+        _known("softplus", lambda x: np.logaddexp(0.0, x), _sigmoid),
+        _known(
+            "silu",
+            lambda x: np.asarray(x) * _sigmoid(x),
+            lambda x: _sigmoid(x) * (1 + np.asarray(x) * _sigmoid(-np.asarray(x))),
+        ),
+        _known("normal_cdf", _normal_cdf, _density),
+        _known(
+            "gelu", lambda x: np.asarray(x) * _normal_cdf(x), lambda x: _normal_cdf(x) + np.asarray(x) * _density(x)
+        ),
+    )
 }
 
 
@@ -106,6 +255,8 @@ def _named(name: str) -> Activation | None:
         return polynomial([0.0, 0.0, 1.0], "square")
     if match := re.fullmatch(r"hermite-(\d{1,2})", name):
         return _hermite(int(match[1]))
+    if match := re.fullmatch(r"leaky_relu(?:\(([-+.e\d]+)\))?", name):
+        return _leaky_relu(float(match[1] or 0.01), name)
     if match := re.fullmatch(r"polynomial\(([-+.,e\d\s]+)\)", name):
         return polynomial([float(x) for x in match[1].split(",")])
     return None
@@ -124,12 +275,10 @@ def activation(name: ActivationLike, argument: str = "activation") -> Activation
     >>> float(activation("square").f(3.0))
     9.0
     """
-    found = _named(name) if isinstance(name, str) else None
     if isinstance(name, Activation):
-        if name.name in _SIMPLE and name is not _SIMPLE[name.name]:
-            raise refuse(argument, "have a name of its own", f'is a function called "{name.name}", like a built-in one')
         return name
+    found = _named(name) if isinstance(name, str) else None
     if found is not None:
         return found
     known = ", ".join(f'"{n}"' for n in NAMES)
-    raise refuse(argument, f"be one of {known} (k a degree) or an Activation", f"is {name!r}")
+    raise refuse(argument, f"be one of {known} or an Activation", f"is {name!r}")

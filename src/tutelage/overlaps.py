@@ -177,7 +177,7 @@ class Overlaps:
         student = resolve(activation)
         teacher = student if teacher_activation is None else resolve(teacher_activation, "teacher_activation")
         C, a = self.covariance, self.signed_readout
-        if self._weights is None or student.name != teacher.name:
+        if self._weights is None or student != teacher:
             return float(generalisation_error(C, a, self.students, student, teacher))
         error, scale = _direct(C, a, self.students, student, teacher)
         if error >= CANCELS * scale:
@@ -201,7 +201,7 @@ def generalisation_error(
 ) -> np.ndarray:
     """Return eps_g of a stack of states: covariances C (..., K+M, K+M), signed readouts a (..., K+M)."""
     error, scale = _direct(C, a, students, student, teacher)
-    if student.name != teacher.name:
+    if student != teacher:
         return np.maximum(error, 0.0)
     result = np.array(error)
     for index in np.argwhere(error < CANCELS * scale):

@@ -149,7 +149,7 @@ TIMES = [
         ("atol", "'small'", {"atol": "small"}),
         ("method", "'euler'", {"method": "euler"}),
         ("method", "5", {"method": 5}),
-        ("activation", "'mine'", {"rule": tl.OnlineSGD(tl.Activation("mine", np.tanh, np.cosh))}),
+        ("activation", "'mine'", {"rule": tl.OnlineSGD(tl.Activation(np.tanh, lambda x: 1 / np.cosh(x) ** 2, "mine"))}),
         ("teacher_activation", "'square'", {"rule": tl.OnlineSGD("erf", "square")}),
     ],
 )

@@ -269,7 +269,7 @@ def test_polynomials_run(activation) -> None:
 
 
 def test_an_activation_of_the_users_own_runs_on_held_out_inputs(rng) -> None:
-    mine = tl.Activation("tanh", np.tanh, lambda x: 1 / np.cosh(x) ** 2)
+    mine = tl.Activation(np.tanh, lambda x: 1 / np.cosh(x) ** 2)
     ds = simulate(tl.OnlineSGD(mine, lr=0.5), alpha=[0, 5], inputs=rng.standard_normal((400, N)))
     assert (ds.eg[:, 1] < ds.eg[:, 0]).all()
 

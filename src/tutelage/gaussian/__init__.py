@@ -88,7 +88,9 @@ def _average(
     units = [activation(g) for g in ([given] * n if isinstance(given, (str, Activation)) else given)]
     if len(units) != n:
         raise refuse("activation", f"be one activation or {n}", f"has {len(units)}")
-    covariance = np.asarray(C, dtype=np.float64)
+    covariance = np.asarray(C)
+    if not np.iscomplexobj(covariance):  # a complex C differentiates the closed forms; the other ways refuse it
+        covariance = covariance.astype(np.float64)
     if covariance.shape[-2:] != (n, n):
         raise refuse("C", f"have shape (..., {n}, {n})", f"has shape {covariance.shape}")
     if name == "I3":

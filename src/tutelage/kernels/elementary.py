@@ -1,4 +1,4 @@
-"""exp, log, erf, asin and sincos for compiled loops, written so that LLVM vectorises the loop around them.
+"""exp, expm1, log, erf, asin and sincos for compiled loops, written so that LLVM vectorises the loop around them.
 
 Two things stop its vectoriser: a call to the mathematical library and a branch. So there is neither here: both sides
 of every choice are computed and one is selected, powers of two are moved in and out of the exponent bits, and every
@@ -19,7 +19,7 @@ import numpy as np
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-__all__ = ["asin", "bits_of", "erf", "exp", "float_of", "log", "sincos_2pi"]
+__all__ = ["asin", "bits_of", "erf", "exp", "expm1", "float_of", "log", "sincos_2pi"]
 
 # Unevaluated sums of two float64 numbers, where one is not accurate enough.
 LN2 = (0.6931471805599453, 2.3190468138462996e-17)
@@ -208,6 +208,20 @@ def exp(x: float) -> float:
     half = 0.5 * (rounded - ROUNDER) + ROUNDER
     other_half = (rounded - half) + ROUNDER
     return mantissa * _power_of_two(half) * _power_of_two(other_half)
+
+
+@_inlined
+def expm1(x: float) -> float:
+    """exp(x) - 1 for x <= 700, within 2 ulp (relative accuracy also next to 0); for larger x, that of 700."""
+    clipped = 700.0 if x > 700.0 else x
+    clipped = -746.0 if clipped < -746.0 else clipped
+    rounded = _fma(clipped, LOG2_E, ROUNDER)
+    k = rounded - ROUNDER
+    r = _fma(-k, LN2[1], _fma(-k, LN2[0], clipped))
+    # 2^k (1 + e) - 1 with e = exp(r) - 1; below 2^-1000 the power does not matter any more.
+    e = _fma(r * r, _polynomial(r, EXP_TAIL), r)
+    power = 0.0 if k < -1000.0 else _power_of_two(rounded)
+    return _fma(power, e, power - 1.0)
 
 
 @_inlined

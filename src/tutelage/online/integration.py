@@ -13,7 +13,7 @@ from tutelage.errors import DivergenceError
 from tutelage.online.equations import right_hand_side
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.tail import Tail
-from tutelage.online.vector import COMPILED, compiled_velocity, constants, start_vector
+from tutelage.online.vector import COMPILED, compiled_velocity, constants, start_vector, units
 from tutelage.overlaps import Overlaps
 
 __all__ = ["COMPILED", "Trajectory", "integrate", "integrate_scipy"]
@@ -49,17 +49,18 @@ def integrate(
     from tutelage.online.kernels import integrate as kernel
 
     velocity, model, K = compiled_velocity(rule), constants(rule, state), state.students
+    both = units(rule)
     y = start_vector(state)
     out, errors = np.empty((len(times), len(y))), np.full(len(times), np.nan)
     tolerance, bound = np.full(len(y), atol), BOUND * max(1.0, np.abs(y).max())
     alpha, done, status, steps = 0.0, 0, kernel.RUNNING, 16
-    h = kernel.first_step(velocity, y, model, K, max(times[-1], 1e-12), rtol, tolerance)
+    h = kernel.first_step(velocity, y, model, *both, K, max(times[-1], 1e-12), rtol, tolerance)
     watched = Tail.possible(rule, state)
     try:
         while status == kernel.RUNNING:
             begin = time.perf_counter()
             alpha, h, done, status = kernel.advance(
-                velocity, y, alpha, h, model, K, times, done, out, rtol, tolerance, bound, steps
+                velocity, y, alpha, h, model, *both, K, times, done, out, rtol, tolerance, bound, steps
             )
             report(alpha)
             if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):
@@ -134,12 +135,12 @@ def _velocity(rule: OnlineSGD, state: Overlaps) -> Velocity:
         return plain
     from tutelage.online.kernels.model import workspace
 
-    kernel, model, P = compiled_velocity(rule), constants(rule, state), K + M
+    kernel, model, P, both = compiled_velocity(rule), constants(rule, state), K + M, units(rule)
     C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
 
     def compiled(_: float, y: np.ndarray) -> np.ndarray:
         dy = np.empty_like(y)
-        kernel(np.ascontiguousarray(y), model, C, a, work, dy)
+        kernel(np.ascontiguousarray(y), model, *both, C, a, work, dy)
         return dy
 
     return compiled

@@ -15,7 +15,7 @@ import numpy as np
 from tutelage import coincidence
 from tutelage.coincidence import Pairing
 from tutelage.online.rule import OnlineSGD
-from tutelage.online.vector import constants
+from tutelage.online.vector import constants, units
 from tutelage.overlaps import Overlaps
 
 __all__ = ["Tail"]
@@ -79,7 +79,7 @@ class Tail:
         while status == kernel.RUNNING:
             first, atol = done, self._tolerance(y, rtol)
             alpha, h, done, status = kernel.advance(
-                tail_velocity, y, alpha, h, model, K, times, done, states, rtol, atol, np.inf, STEPS
+                tail_velocity, y, alpha, h, model, *units(self.rule), K, times, done, states, rtol, atol, np.inf, STEPS
             )
             for t in range(first, done):
                 out[t], errors[t] = self._leave(states[t], K, M)

@@ -9,9 +9,9 @@ import numpy as np
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 
-__all__ = ["COMPILED", "compiled_velocity", "constants", "start_vector"]
+__all__ = ["COMPILED", "compiled_velocity", "constants", "start_vector", "units"]
 
-COMPILED = ("erf", "linear", "relu")  # activations whose equations are compiled
+COMPILED = ("erf", "linear", "relu")  # activations whose averages are compiled in closed form
 
 
 def start_vector(state: Overlaps) -> np.ndarray:
@@ -35,11 +35,17 @@ def compiled_velocity(rule: OnlineSGD) -> Any:
     return mixed_velocity
 
 
-def constants(rule: OnlineSGD, state: Overlaps) -> Any:
-    """Return the constants of a run for the compiled kernels."""
+def units(rule: OnlineSGD) -> tuple[Any, Any]:
+    """Return the compiled units of student and teacher; None where one cannot be compiled."""
+    return rule.student.unit and rule.student.unit[0], rule.teacher.unit and rule.teacher.unit[0]
+
+
+def constants(rule: OnlineSGD, state: Overlaps, step: float = 0.0) -> Any:
+    """Return the constants of a run for the compiled kernels; `step` is that of the quadrature, if there is one."""
     from tutelage.kernels.orthant import CODES
     from tutelage.online.kernels.model import Model
 
-    codes, K = (CODES[rule.student.name], CODES[rule.teacher.name]), state.students
-    nobody = np.zeros(K, np.int64), np.zeros(K)
-    return Model(*codes, *rule.rates, np.array(state.T), np.array(state.v_star), *nobody)
+    codes = (CODES.get(g.name, -1) for g in (rule.student, rule.teacher))
+    parameters = (g.unit[1] if g.unit else np.empty(0) for g in (rule.student, rule.teacher))
+    nobody = np.zeros(state.students, np.int64), np.zeros(state.students)
+    return Model(*codes, *rule.rates, np.array(state.T), np.array(state.v_star), *nobody, *parameters, step)

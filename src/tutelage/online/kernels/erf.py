@@ -77,7 +77,7 @@ def _spread(C, a, noise_variance, i, k, first, second, scale, angle):
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy")
-def erf_velocity(y, model, C, a, work, dy):
+def erf_velocity(y, model, student, teacher, C, a, work, dy):
     """Write dy/dalpha for erf students of erf teachers."""
     K = C.shape[0] - model.T.shape[0]
     unpack(y, model, C, a, K)

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, types
 
 from tutelage.kernels.dop853 import DENSE, ERROR_3, ERROR_5, STAGES, A
+from tutelage.kernels.units import UNIT
 from tutelage.online.kernels.model import MODEL, VELOCITY, workspace
 
 f8, i8 = types.float64, types.int64
@@ -51,13 +52,13 @@ def _error(y, new, h, k, rtol, atol, buffer):
 
 
 @njit(cache=True, error_model="numpy")
-def _interpolant(velocity, y, new, h, k, model, C, a, work, F, buffer):
+def _interpolant(velocity, y, new, h, k, model, student, teacher, C, a, work, F, buffer):
     """Fill the coefficients F (7, n) of the dense output over one step; makes the three extra stages."""
     for s in range(STAGES + 1, 16):
         _combine(A[s], k, s, buffer)
         for p in range(y.shape[0]):
             buffer[p] = y[p] + h * buffer[p]
-        velocity(buffer, model, C, a, work, k[s])
+        velocity(buffer, model, student, teacher, C, a, work, k[s])
     for p in range(y.shape[0]):
         F[0, p] = new[p] - y[p]
         F[1, p] = h * k[0, p] - F[0, p]
@@ -89,19 +90,19 @@ def _largest(y):
     return largest
 
 
-@njit(f8(VELOCITY, f8[::1], MODEL, i8, f8, f8, f8[::1]), cache=True, error_model="numpy", nogil=True)
-def first_step(velocity, y, model, K, end, rtol, atol):
+@njit(f8(VELOCITY, f8[::1], MODEL, UNIT, UNIT, i8, f8, f8, f8[::1]), cache=True, error_model="numpy", nogil=True)
+def first_step(velocity, y, model, student, teacher, K, end, rtol, atol):
     """Guess the first step from the size of the first and second derivative (Hairer et al., II.4)."""
     P = K + model.T.shape[0]
     C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
     slope, next_slope, moved = np.empty_like(y), np.empty_like(y), np.empty_like(y)
     zero = np.zeros_like(y)
-    velocity(y, model, C, a, work, slope)
+    velocity(y, model, student, teacher, C, a, work, slope)
     d0, d1 = math.sqrt(_norm(y, y, zero, rtol, atol)), math.sqrt(_norm(slope, y, zero, rtol, atol))
     trial = 1e-6 if min(d0, d1) < 1e-5 else 0.01 * d0 / d1
     for p in range(y.shape[0]):
         moved[p] = y[p] + trial * slope[p]
-    velocity(moved, model, C, a, work, next_slope)
+    velocity(moved, model, student, teacher, C, a, work, next_slope)
     for p in range(y.shape[0]):
         moved[p] = next_slope[p] - slope[p]
     d2 = math.sqrt(_norm(moved, y, zero, rtol, atol)) / trial
@@ -111,12 +112,14 @@ def first_step(velocity, y, model, K, end, rtol, atol):
 
 
 @njit(
-    types.Tuple((f8, f8, i8, i8))(VELOCITY, f8[::1], f8, f8, MODEL, i8, f8[::1], i8, f8[:, ::1], f8, f8[::1], f8, i8),
+    types.Tuple((f8, f8, i8, i8))(
+        VELOCITY, f8[::1], f8, f8, MODEL, UNIT, UNIT, i8, f8[::1], i8, f8[:, ::1], f8, f8[::1], f8, i8
+    ),
     cache=True,
     error_model="numpy",
     nogil=True,
 )
-def advance(velocity, y, alpha, h, model, K, times, done, out, rtol, atol, bound, most_steps):
+def advance(velocity, y, alpha, h, model, student, teacher, K, times, done, out, rtol, atol, bound, most_steps):
     """Integrate dy/dalpha on from (`alpha`, `y`) with trial step `h`, for `most_steps` steps or to the last of `times`.
 
     States at times[done:] are written to `out` as they are passed; y is overwritten by the state reached.
@@ -141,7 +144,7 @@ def advance(velocity, y, alpha, h, model, K, times, done, out, rtol, atol, bound
         done += 1
     if done == times.shape[0]:
         return alpha, h, done, FINISHED
-    velocity(y, model, C, a, work, k[0])
+    velocity(y, model, student, teacher, C, a, work, k[0])
     grow = _FASTEST
     for _ in range(most_steps):
         h = min(h, end - alpha)
@@ -151,7 +154,7 @@ def advance(velocity, y, alpha, h, model, K, times, done, out, rtol, atol, bound
             _combine(A[s], k, s, buffer)
             for p in range(n):
                 new[p] = y[p] + h * buffer[p]
-            velocity(new, model, C, a, work, k[s])
+            velocity(new, model, student, teacher, C, a, work, k[s])
         error = _error(y, new, h, k, rtol, atol, buffer)
         if not error <= 1.0:  # also for NaN
             h *= max(_SLOWEST, _SAFETY * error ** (-1 / 8)) if math.isfinite(error) else _SLOWEST
@@ -159,7 +162,7 @@ def advance(velocity, y, alpha, h, model, K, times, done, out, rtol, atol, bound
             continue
         reached = end if end - alpha <= h else alpha + h
         if times[done] <= reached:
-            _interpolant(velocity, y, new, h, k, model, C, a, work, F, buffer)
+            _interpolant(velocity, y, new, h, k, model, student, teacher, C, a, work, F, buffer)
             while done < times.shape[0] and times[done] <= reached:
                 _interpolate(y, F, (times[done] - alpha) / h, out[done])
                 done += 1

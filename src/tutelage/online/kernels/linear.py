@@ -27,7 +27,7 @@ def _averages(C, a, model, K, drift, spread, slope):
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy")
-def linear_velocity(y, model, C, a, work, dy):
+def linear_velocity(y, model, student, teacher, C, a, work, dy):
     """Write dy/dalpha for linear students of linear teachers."""
     K = C.shape[0] - model.T.shape[0]
     unpack(y, model, C, a, K)

@@ -63,7 +63,7 @@ def _averages(C, a, model, K, drift, spread, slope):
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy")
-def mixed_velocity(y, model, C, a, work, dy):
+def mixed_velocity(y, model, student, teacher, C, a, work, dy):
     """Write dy/dalpha for students and teachers of any of the three activations."""
     K = C.shape[0] - model.T.shape[0]
     unpack(y, model, C, a, K)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, types
 
+from tutelage.kernels.units import UNIT
+
 f8 = types.float64
 
 
@@ -29,11 +31,17 @@ class Model(NamedTuple):
     v_star: np.ndarray  # (M,)
     partner: np.ndarray  # (K,) and the next: for kernels.tail alone
     sign: np.ndarray
+    student_parameters: np.ndarray  # of the compiled units, and the next
+    teacher_parameters: np.ndarray
+    step: float  # between nodes, in standard deviations: for kernels.general alone
 
 
-MODEL = types.NamedTuple((types.int64, types.int64, *[f8] * 6, f8[:, ::1], f8[::1], types.int64[::1], f8[::1]), Model)
-# (y, model, C, a, work, dy): C (P, P), a (P,) and work (workspace(P), P) are overwritten, P = K + M.
-SIGNATURE = types.void(f8[::1], MODEL, f8[:, ::1], f8[::1], f8[:, ::1], f8[::1])
+MODEL = types.NamedTuple(
+    (types.int64, types.int64, *[f8] * 6, f8[:, ::1], f8[::1], types.int64[::1], f8[::1], f8[::1], f8[::1], f8), Model
+)
+# (y, model, student, teacher, C, a, work, dy): the compiled units of student and teacher; C (P, P), a (P,) and work
+# (workspace(P), P) are overwritten, P = K + M.
+SIGNATURE = types.void(f8[::1], MODEL, UNIT, UNIT, f8[:, ::1], f8[::1], f8[:, ::1], f8[::1])
 VELOCITY = types.FunctionType(SIGNATURE)
 
 

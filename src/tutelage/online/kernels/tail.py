@@ -155,7 +155,7 @@ def _turn(D, v, u, model, K, i, f, d, one):
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy")
-def tail_velocity(y, model, C, a, work, dy):
+def tail_velocity(y, model, student, teacher, C, a, work, dy):
     """Write the derivatives of (G, E, v)."""
     P, M = C.shape[0], model.T.shape[0]
     K = P - M
