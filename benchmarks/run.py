@@ -55,17 +55,17 @@ def ode() -> Row:
 def velocity() -> Row:
     """One right-hand side at K = 4, M = 2, against the same in vectorised NumPy."""
     from tutelage.online.kernels.model import workspace
-    from tutelage.online.vector import compiled_velocity, constants, start_vector
+    from tutelage.online.vector import compiled_velocity, constants, start_vector, units
 
     state, rule = tl.Overlaps.random(4, 2, 784, seed=0), tl.OnlineSGD("erf", lr=0.5, noise=0.1)
     y, model, P = start_vector(state), constants(rule, state), 6
     buffers = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P)), np.empty_like(y)
-    kernel = compiled_velocity(rule)
+    kernel, both = compiled_velocity(rule), units(rule)
     rest = {"activation": "erf", "lr": 0.5, "lr_readout": 0.0, "noise": 0.1, "decay": 0.0, "batch": 1, "train": "first"}
 
     def ours() -> None:
         for _ in range(1000):
-            kernel(y, model, *buffers)
+            kernel(y, model, *both, *buffers)
 
     def theirs() -> None:
         for _ in range(1000):
@@ -83,11 +83,12 @@ def sgd_step(steps: int = 20_000) -> Row:
 
     rng, N = np.random.default_rng(0), 784
     W, W_star, v, v_star = rng.standard_normal((4, N)), rng.standard_normal((2, N)), np.ones(4), np.ones(2)
-    rates, generator = tl.OnlineSGD("erf", lr=0.5, noise=0.1, train="both").rates, new_state(0, (0,))
+    rule, generator = tl.OnlineSGD("erf", lr=0.5, noise=0.1, train="both"), new_state(0, (0,))
+    rates, unit = np.array(rule.rates), rule.student.unit
     rows, order = np.empty((0, N)), np.empty(0, np.int64)
 
     def ours() -> None:
-        descend(W, W_star, v, v_star, rates, 0, 0, steps, generator, rows, order)
+        descend(W, W_star, v, v_star, rates, *unit, *unit, steps, generator, rows, order)
 
     def theirs() -> None:
         for _ in range(steps):

@@ -25,7 +25,7 @@ _NAMES = {
     "polynomial": "tutelage.activations",
     "rerun": "tutelage.online.again",
     "save": "tutelage.results",
-    "simulate": "tutelage.online.weights",
+    "simulate": "tutelage.online.simulation",
     "solve": "tutelage.online.ode",
     "state_at": "tutelage.results",
 }
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from tutelage.online.again import rerun
     from tutelage.online.ode import solve
     from tutelage.online.rule import OnlineSGD
-    from tutelage.online.weights import simulate
+    from tutelage.online.simulation import simulate
     from tutelage.overlaps import Overlaps
     from tutelage.results import load, save, state_at
 

@@ -27,7 +27,7 @@ from tutelage.activations import Activation
 __all__ = ["Pairing", "differences", "error_from_differences", "pair"]
 
 NEAR = 0.05  # squared distance, in units of 1 + the representative's variance, up to which units are paired
-ODD = ("erf", "linear")
+ODD = ("erf", "linear", "tanh", "sign")  # kinds of activations with g(-x) = -g(x)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
@@ -78,9 +78,15 @@ def pair(C: np.ndarray, first: int, odd: bool) -> Pairing:
     return Pairing(partner, sign)
 
 
-def differences(C: np.ndarray, pairing: Pairing) -> np.ndarray:
-    """Return the covariance (P, P) of the differences and representatives, from the overlaps C (P, P)."""
-    return pairing.basis @ C @ pairing.basis.T
+def differences(C: np.ndarray, pairing: Pairing, rows: np.ndarray | None = None) -> np.ndarray:
+    """Return the covariance (P, P) of the differences and representatives.
+
+    From the overlaps C (P, P), up to their rounding; or from rows (P, D) with C = rows rows', to full relative accuracy.
+    """
+    if rows is None:
+        return pairing.basis @ C @ pairing.basis.T
+    apart = pairing.basis @ rows
+    return apart @ apart.T
 
 
 def error_from_differences(D: np.ndarray, a: np.ndarray, pairing: Pairing, g: Activation) -> float:

@@ -60,12 +60,9 @@ def realise(state: Overlaps, dim: int, rng: np.random.Generator) -> tuple[np.nda
     ArgumentError
         If dim < K + M: so many units need not fit.
     """
-    K, P = state.students, state.students + state.teachers
+    M, P = state.teachers, state.students + state.teachers
     if dim < P:
         raise refuse("dim", f"be >= K + M = {P}, to hold any overlaps of that many units", f"is {dim}")
-    values, vectors = np.linalg.eigh(state.covariance)
-    # What rounding leaves of a zero would be amplified by the root: units that coincide would be 1e-8 apart.
-    values[values < 4 * P * np.finfo(float).eps * values[-1]] = 0.0
-    frame = np.linalg.qr(rng.standard_normal((dim, P)))[0]
-    weights = np.sqrt(dim) * (vectors * np.sqrt(values)) @ frame.T
-    return weights[:K], weights[K:]
+    A, F = state.factor()
+    frame = np.sqrt(dim) * np.linalg.qr(rng.standard_normal((dim, P)))[0].T
+    return A @ frame, F @ frame[:M]

@@ -59,7 +59,8 @@ class Overlaps:
     T: np.ndarray
     v: np.ndarray = None  # type: ignore[assignment]
     v_star: np.ndarray = None  # type: ignore[assignment]
-    _weights: tuple[np.ndarray, np.ndarray] | None = field(default=None, init=False, repr=False)
+    # Rows (students, teachers) whose products are the overlaps, to more digits than these hold; where they are known.
+    _rows: np.ndarray | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         Q, T = check_array("Q", self.Q, ("K", "K")), check_array("T", self.T, ("M", "M"))
@@ -129,19 +130,29 @@ class Overlaps:
         teacher = check_array("W_star", W_star, ("M", student.shape[1]))
         N = student.shape[1]
         state = cls(student @ student.T / N, student @ teacher.T / N, teacher @ teacher.T / N, v, v_star)  # type: ignore[arg-type]
-        object.__setattr__(state, "_weights", (student, teacher))
+        object.__setattr__(state, "_rows", np.concatenate([student, teacher]) / np.sqrt(N))
         return state
 
-    def differences(self, odd: bool) -> tuple[coincidence.Pairing, np.ndarray]:
-        """Return which units nearly coincide and the covariance of their differences.
+    def factor(self) -> tuple[np.ndarray, np.ndarray]:
+        r"""Return weights / sqrt(N) in an orthonormal frame that spans the teacher's, then the student's.
 
-        To full relative accuracy if the state comes from weights, else up to rounding of the overlaps.
+        Returns
+        -------
+        A : array, shape (K, M + K)
+            Students: :math:`Q = A A^\top`, :math:`R = A_{:, 1..M} F^\top`.
+        F : array, shape (M, M)
+            Teachers: :math:`T = F F^\top`.
         """
-        pairing = coincidence.pair(self.covariance, self.students, odd)
-        if self._weights is None:
-            return pairing, coincidence.differences(self.covariance, pairing)
-        apart = pairing.basis @ np.concatenate(self._weights)
-        return pairing, apart @ apart.T / apart.shape[1]
+        K, M = self.students, self.teachers
+        rows = self._rows
+        if rows is None:
+            values, vectors = np.linalg.eigh(self.covariance)
+            # What rounding leaves of a zero would be amplified by the root: units that coincide would be 1e-8 apart.
+            values[values < 4 * (K + M) * np.finfo(float).eps * values[-1]] = 0.0
+            rows = vectors * np.sqrt(values)
+        triangle = np.linalg.qr(np.concatenate([rows[K:], rows[:K]]).T, mode="r").T
+        triangle = np.pad(triangle, ((0, 0), (0, K + M - triangle.shape[1])))
+        return np.ascontiguousarray(triangle[M:]), np.ascontiguousarray(triangle[:M, :M])
 
     @classmethod
     def random(cls, students: int, teachers: int, dim: int, seed: int = 0) -> Overlaps:
@@ -177,13 +188,7 @@ class Overlaps:
         student = resolve(activation)
         teacher = student if teacher_activation is None else resolve(teacher_activation, "teacher_activation")
         C, a = self.covariance, self.signed_readout
-        if self._weights is None or student != teacher:
-            return float(generalisation_error(C, a, self.students, student, teacher))
-        error, scale = _direct(C, a, self.students, student, teacher)
-        if error >= CANCELS * scale:
-            return float(error)
-        pairing, D = self.differences(student.name in coincidence.ODD)
-        return coincidence.error_from_differences(D, a, pairing, student)
+        return float(generalisation_error(C, a, self.students, student, teacher, self._rows))
 
 
 def stacked(
@@ -197,17 +202,26 @@ def stacked(
 
 
 def generalisation_error(
-    C: np.ndarray, a: np.ndarray, students: int, student: Activation, teacher: Activation
+    C: np.ndarray,
+    a: np.ndarray,
+    students: int,
+    student: Activation,
+    teacher: Activation,
+    rows: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return eps_g of a stack of states: covariances C (..., K+M, K+M), signed readouts a (..., K+M)."""
+    """Return eps_g of a stack of states: covariances C (..., K+M, K+M), signed readouts a (..., K+M).
+
+    Where `rows` (..., K+M, D) with C = rows rows' are given, differences of units come from them, to full relative
+    accuracy, else from C.
+    """
     error, scale = _direct(C, a, students, student, teacher)
     if student != teacher:
         return np.maximum(error, 0.0)
     result = np.array(error)
     for index in np.argwhere(error < CANCELS * scale):
         here = tuple(index)
-        pairing = coincidence.pair(C[here], students, student.name in coincidence.ODD)
-        D = coincidence.differences(C[here], pairing)
+        pairing = coincidence.pair(C[here], students, student.kind in coincidence.ODD)
+        D = coincidence.differences(C[here], pairing, None if rows is None else rows[here])
         result[here] = coincidence.error_from_differences(D, a[here], pairing, student)
     return result
 

@@ -96,7 +96,7 @@ def test_differences_and_overlaps_move_alike():
     from tutelage.online.kernels.model import workspace
     from tutelage.online.kernels.tail import tail_velocity
     from tutelage.online.tail import Tail
-    from tutelage.online.vector import constants, start_vector
+    from tutelage.online.vector import constants, start_vector, units
 
     rng = np.random.default_rng(4)
     W_star = rng.standard_normal((2, 50))
@@ -110,8 +110,8 @@ def test_differences_and_overlaps_move_alike():
     model = constants(rule, state)
     buffers = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
     full, apart = np.empty(len(tail.y)), np.empty(len(tail.y))
-    erf_velocity(start_vector(state), model, *buffers, full)
-    tail_velocity(tail.y, model._replace(partner=tail.partner, sign=tail.sign), *buffers, apart)
+    erf_velocity(start_vector(state), model, *units(rule), *buffers, full)
+    tail_velocity(tail.y, model._replace(partner=tail.partner, sign=tail.sign), *units(rule), *buffers, apart)
     S = np.eye(M)[tail.partner] * tail.sign[:, None]
     dR, dQ = full[: K * M].reshape(K, M), full[K * M : K * M + K * K].reshape(K, K)
     dE = dQ - dR @ S.T - S @ dR.T

@@ -176,8 +176,8 @@ def test_solve(name: str, given: str, changes: dict[str, Any]) -> None:
         ("replicas", "2.5", {"replicas": 2.5}),
         ("seed", "-1", {"seed": -1}),
         ("seed", "0.0", {"seed": 0.0}),
-        ("engine", "'chain'", {"engine": "chain"}),
-        ("engine", "None", {"engine": None}),
+        ("engine", "'train'", {"engine": "train"}),
+        ("engine", "1", {"engine": 1}),
     ],
 )
 def test_simulate(name: str, given: str, changes: dict[str, Any]) -> None:

@@ -234,7 +234,7 @@ FILES = {
     "rule.batch = 0": "key `rule.batch`",
     "simulation.dim = 3": "key `simulation.dim`",
     "simulation.replicas = -2": "key `simulation.replicas`",
-    "simulation.engine = 'chain'": "key `simulation.engine`",
+    "simulation.engine = 'train'": "key `simulation.engine`",
     "time.alpha = []": "key `time.alpha`",
     "time.alpha = [1, 1]": "key `time.alpha` must be strictly increasing",
     "student.activation = 'wave'": "key `student.activation`",
@@ -290,7 +290,7 @@ def test_interrupted_simulation_keeps_what_is_done(small, tmp_path, monkeypatch,
         warnings.warn("interrupted: what was done is kept", stacklevel=2)
         return real(rule, state, alpha[:2], **keywords)
 
-    monkeypatch.setattr("tutelage.online.weights.simulate", interrupted)
+    monkeypatch.setattr("tutelage.online.simulation.simulate", interrupted)
     fails(capsys, ["run", small], "interrupted; results so far are in out/simulation.nc.", code=130)
     assert tl.load(tmp_path / "out" / "simulation.nc").sizes["alpha"] == 2
 

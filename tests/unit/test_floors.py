@@ -200,7 +200,7 @@ for name, lr in (("erf", 0.5), ("linear", 0.3), ("relu", 0.1)):
     tl.save(sim, {str(tmp_path / "sim.nc")!r})
 """
     found = imported_by(code)
-    assert "tutelage.online.kernels.descent" in found
+    assert "tutelage.online.kernels.chain" in found
     assert not {"scipy.integrate", "matplotlib", "sklearn", "dask"} & found
 
 

@@ -115,7 +115,7 @@ def test_times_and_static_variables_are_those_given(make) -> None:
     ("make", "view", "own"),
     [
         (ode, "ode", {"method": "dop853", "rtol": 1e-6, "atol": 1e-9}),
-        (sgd, "weights", {"dim": N, "replicas": 3, "seed": 11}),
+        (sgd, "chain", {"dim": N, "replicas": 3, "seed": 11}),
     ],
 )
 def test_attributes_hold_every_parameter(make, view, own) -> None:

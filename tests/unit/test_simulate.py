@@ -16,7 +16,7 @@ import xarray as xr
 
 import tutelage as tl
 from tutelage import data
-from tutelage.online import runs
+from tutelage.online import runs, weights
 from tutelage.online.checkpoint import Checkpoint
 
 N = 30
@@ -50,7 +50,9 @@ def rng() -> np.random.Generator:
 def simulate(rule: tl.OnlineSGD, state: tl.Overlaps = STATE, alpha: Any = (0, 1, 3), **changes: Any) -> xr.Dataset:
     """Run with small defaults."""
     inputs = changes.get("inputs")
-    return tl.simulate(rule, state, alpha, **({"dim": N if inputs is None else None, "replicas": 2} | changes))
+    return tl.simulate(
+        rule, state, alpha, **({"dim": N if inputs is None else None, "replicas": 2, "engine": "weights"} | changes)
+    )
 
 
 def largest_gap(a: xr.Dataset, b: xr.Dataset) -> float:
@@ -59,7 +61,7 @@ def largest_gap(a: xr.Dataset, b: xr.Dataset) -> float:
 
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every run go through the rule as it is written, not through the kernel."""
-    monkeypatch.setattr(runs, "_compiled_descent", lambda *_: None)
+    monkeypatch.setattr(weights, "_compiled_descent", lambda *_: None)
 
 
 def each_step(steps: int, dim: int = N) -> np.ndarray:
@@ -119,7 +121,12 @@ def stream(**changes: Any) -> xr.Dataset:
     return simulate(rule, **({"alpha": [0, 0.5, 3], "inputs": rows, "held_out": "gaussian", "dim": N} | changes))
 
 
-SOURCES = pytest.mark.parametrize("run", [gaussian, finite, stream])
+def chain(**changes: Any) -> xr.Dataset:
+    rule = tl.OnlineSGD("erf", "relu", lr=0.5, noise=0.3, train="both", batch=2, weight_decay=0.1)
+    return simulate(rule, **({"alpha": [0, 0.5, 3], "engine": "chain"} | changes))
+
+
+SOURCES = pytest.mark.parametrize("run", [gaussian, finite, stream, chain])
 
 
 @SOURCES
@@ -482,10 +489,10 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, when: Callable[[list[int]], bool]
     records: list[int] = []
     original = runs.Run.record
 
-    def record(self: runs.Run, *arguments: Any) -> None:
+    def record(self: runs.Run) -> None:
         before = self.recorded
-        original(self, *arguments)
-        records.extend([self.index] * (self.recorded - before))
+        original(self)
+        records.extend([self.replicas[0]] * (self.recorded - before))
 
     def sleep(_: float) -> None:
         time.sleep(1e-3)

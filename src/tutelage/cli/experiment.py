@@ -86,7 +86,7 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
         After Ctrl-C, with a sentence; what was reached is in the files.
     """
     from tutelage.online.ode import solve
-    from tutelage.online.weights import simulate
+    from tutelage.online.simulation import simulate
 
     given, simulated = problem.theory, problem.simulation
     with in_terms_of_keys():

@@ -12,9 +12,13 @@ Each takes an activation, or one for each argument, and a covariance C (..., n, 
 returns (...,). Arguments may repeat or be opposite: C need only be positive semidefinite. Nothing is divided by 2 (some
 papers define I2 as half of ours).
 
-Which way is taken depends on the activations: erf has closed forms; ReLU, linear and every mixture of the three reduce
-to angles and one integral, with an error below 1e-13; polynomials are done exactly by Wick's theorem; anything else
-goes to quadrature with an error of at most 1e-11, or is refused. Rooms above do not know which.
+Which way is taken depends on the activations. erf has closed forms. ReLU, leaky ReLU, linear and erf in any mixture,
+and with steps and signs where no derivative is taken, reduce to angles and one integral, with an error below 1e-13.
+Polynomials are done exactly by Wick's theorem. I2, I3 and J2 of tanh, sigmoid, softplus, SiLU, GELU and the normal
+distribution function, in any mixture with each other and those before, are exact to 1e-13 as mixtures of kinks
+(:mod:`tutelage.gaussian.pairs`). Anything else goes to quadrature with an error of at most 1e-11, or is refused;
+:func:`product_average` is that quadrature, with an error of your choice and a report of what was reached. Rooms above do
+not know which.
 """
 
 from __future__ import annotations
@@ -26,9 +30,11 @@ from numpy.typing import ArrayLike
 
 from tutelage.activations import Activation, ActivationLike, activation
 from tutelage.errors import refuse
+from tutelage.gaussian.quadrature import Average, QuadratureError, product_average
 
-__all__ = ["I2", "I3", "I4", "J2", "J4"]
+__all__ = ["Average", "I2", "I3", "I4", "J2", "J4", "QuadratureError", "product_average"]
 
+COMPILED = {"erf", "linear", "relu", "leaky_relu", "step", "sign"}  # kinds that tutelage.kernels.averages knows
 _IDENTITY = activation("linear")
 
 
@@ -100,30 +106,41 @@ def _average(
 
 def _way(name: str, units: list[Activation], derivatives: int) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function that averages over stacks of covariances."""
-    names = {u.name for i, u in enumerate(units) if not (name == "I3" and i == 1)}
-    students = {u.name for u in units[:derivatives]}
-    if names == {"erf"} or (name == "I4" and [u.name for u in units] == ["erf", "erf", "linear", "linear"]):
+    kinds = {u.kind for i, u in enumerate(units) if not (name == "I3" and i == 1)}
+    students = units[:derivatives]
+    for unit in students:
+        if unit.jumps:
+            but = f"{unit.name!r} jumps, and its derivative is zero almost everywhere"
+            raise refuse("activation", f"have a derivative where {name} takes it", but)
+    if kinds == {"erf"} or (name == "I4" and [u.kind for u in units] == ["erf", "erf", "linear", "linear"]):
         from tutelage.gaussian import erf
 
-        return getattr(erf, name if names == {"erf"} else "I4_linear")
-    if names <= {"linear", "relu", "erf"} and len(students) <= 1:
+        return getattr(erf, name if kinds == {"erf"} else "I4_linear")
+    if kinds <= COMPILED and all(u == students[0] for u in students):
         return lambda C: _compiled(units, derivatives, C)
     if all(u.coefficients is not None for u in units):
         return lambda C: _polynomial(units, derivatives, C)
-    return lambda C: _quadrature(units, derivatives, C)
+    if name in ("I2", "I3", "J2"):
+        from tutelage.gaussian import pairs
+        from tutelage.gaussian.kinks import decomposition
+
+        if decomposition(units[0]) is not None and decomposition(units[-1]) is not None:
+            return lambda C: getattr(pairs, name)(units[0], units[-1], C)
+    return lambda C: _quadrature(name, units, derivatives, C)
 
 
 def _compiled(units: list[Activation], derivatives: int, C: np.ndarray) -> np.ndarray:
     from tutelage.kernels.averages import averages, derivative_averages
     from tutelage.kernels.orthant import CODES
 
-    codes = [CODES[u.name] for u in units]
+    codes = [CODES[u.kind] for u in units]
+    leaks = [u.parameters[0] if u.kind == "leaky_relu" else 0.0 for u in units]
     stack = np.ascontiguousarray(C.reshape(-1, *C.shape[-2:]))
     out = np.empty(len(stack))
     if derivatives == len(units):
-        derivative_averages(stack, codes[0], out)
+        derivative_averages(stack, codes[0], out, leaks[0])
     else:
-        averages(stack, derivatives, codes[0], codes[-2], codes[-1], out)
+        averages(stack, derivatives, codes[0], codes[-2], codes[-1], out, (leaks[0], leaks[-2], leaks[-1]))
     return out.reshape(C.shape[:-2])[()]
 
 
@@ -137,11 +154,21 @@ def _polynomial(units: list[Activation], derivatives: int, C: np.ndarray) -> np.
     return np.asarray(product_average(factors, C))[()]
 
 
-def _quadrature(units: list[Activation], derivatives: int, C: np.ndarray) -> np.ndarray:
-    from tutelage.gaussian.quadrature import product_average
+def _quadrature(name: str, units: list[Activation], derivatives: int, C: np.ndarray) -> np.ndarray:
+    """Average by quadrature: of whole stacks on a grid where two fields and linear ones matter, else one by one."""
+    from tutelage.gaussian import plane
 
     factors = [u.df if i < derivatives else u.f for i, u in enumerate(units)]
     kinks = [u.kinks for u in units]
     stack = C.reshape(-1, *C.shape[-2:])
-    out = np.array([product_average(factors, c, kinks=kinks).value for c in stack])
+    out, settled = np.empty(len(stack)), np.zeros(len(stack), np.bool_)
+    linear = [i for i in range(derivatives, len(units)) if units[i] == _IDENTITY]
+    curved = [i for i in range(len(units)) if i not in linear]
+    if len(curved) == 2 and not any(kinks):
+        order = [*curved, *linear]
+        out, settled = plane.average(
+            factors[curved[0]], factors[curved[1]], stack[:, order][:, :, order], len(units) - 2
+        )
+    for index in np.flatnonzero(~settled):
+        out[index] = product_average(factors, stack[index], kinks=kinks).value
     return out.reshape(C.shape[:-2])[()]

@@ -16,7 +16,7 @@ def J2(C: np.ndarray) -> np.ndarray:
 
 def I2(C: np.ndarray) -> np.ndarray:
     r"""<g(x1) g(x2)> :math:`= \frac{2}{\pi} \arcsin \frac{C_{12}}{\sqrt{(1+C_{11})(1+C_{22})}}`."""
-    return 2 / np.pi * np.arcsin(C[..., 0, 1] / np.sqrt((1 + C[..., 0, 0]) * (1 + C[..., 1, 1])))
+    return 2 / np.pi * _arcsin(C[..., 0, 1] / np.sqrt((1 + C[..., 0, 0]) * (1 + C[..., 1, 1])))
 
 
 def I3(C: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ def I4(C: np.ndarray) -> np.ndarray:
     L4 = _minor(C, 0, 1)
     L0 = _tilted(C, L4, 2, 3)
     L1, L2 = L4 + _tilted(C, L4, 2, 2), L4 + _tilted(C, L4, 3, 3)
-    return 4 / np.pi**2 * np.arcsin(np.clip(L0 / np.sqrt(L1 * L2), -1, 1)) / np.sqrt(L4)
+    return 4 / np.pi**2 * _arcsin(L0 / np.sqrt(L1 * L2)) / np.sqrt(L4)
 
 
 def I4_linear(C: np.ndarray) -> np.ndarray:
@@ -54,6 +54,17 @@ def I4_linear(C: np.ndarray) -> np.ndarray:
 def J4(C: np.ndarray) -> np.ndarray:
     r"""<g'(x1) g'(x2) g'(x3) g'(x4)> :math:`= (2/\pi)^2 \det(1 + C)^{-1/2}`."""
     return 4 / np.pi**2 / np.sqrt(np.linalg.det(np.eye(4) + C))
+
+
+def _arcsin(x: np.ndarray) -> np.ndarray:
+    """Return arcsin of x, beyond [-1, 1] by no more than rounding; to first order in an imaginary part, if there is one.
+
+    NumPy clips complex numbers in lexicographic order, which would drop a small imaginary part next to one.
+    """
+    if not np.iscomplexobj(x):
+        return np.arcsin(np.clip(x, -1, 1))
+    angle = np.arcsin(np.clip(x.real, -1, 1))
+    return angle + 1j * x.imag / np.maximum(np.cos(angle), np.finfo(float).eps)
 
 
 def _minor(C: np.ndarray, a: int, b: int) -> np.ndarray:

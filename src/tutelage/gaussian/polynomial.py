@@ -19,7 +19,7 @@ from tutelage.errors import check_array, refuse
 __all__ = ["product_average"]
 
 
-def product_average(polynomials: Sequence[ArrayLike], C: ArrayLike) -> float | np.ndarray:
+def product_average(polynomials: Sequence[ArrayLike], C: ArrayLike) -> float | complex | np.ndarray:
     r"""Average a product of polynomials, one per field, over zero-mean Gaussian fields.
 
     .. math:: \Big\langle \prod_{i=1}^n p_i(x_i) \Big\rangle, \quad x \sim N(0, C), \qquad
@@ -36,7 +36,8 @@ def product_average(polynomials: Sequence[ArrayLike], C: ArrayLike) -> float | n
         coefficients use `numpy.polynomial.hermite_e.herme2poly`.
     C : array of shape (..., n, n)
         Covariances, symmetric. Singular ones are welcome. Positivity is not checked: the result is
-        a polynomial in C, which a rounding-sized negative eigenvalue cannot harm.
+        a polynomial in C, which a rounding-sized negative eigenvalue cannot harm, and which takes a
+        complex C: a small imaginary part differentiates it.
 
     Returns
     -------
@@ -69,14 +70,15 @@ def product_average(polynomials: Sequence[ArrayLike], C: ArrayLike) -> float | n
     covariance = covariance[..., order, :][..., order]
     means = [_mean_derivatives(coefficients[i], covariance[..., a, a]) for a, i in enumerate(order)]
     values = _pair(means, covariance)
-    return float(values) if values.ndim == 0 else values
+    return values.item() if values.ndim == 0 else values
 
 
 def _check_covariance(C: ArrayLike, n: int) -> np.ndarray:
-    """Return `C` as a finite, symmetric float64 array of shape (..., n, n)."""
+    """Return `C` as a finite, symmetric array of shape (..., n, n), float64 or complex128."""
     if n == 0:
         raise refuse("polynomials", "hold at least one polynomial", "is empty")
-    covariance = np.asarray(C, dtype=np.float64)
+    covariance = np.asarray(C)
+    covariance = covariance.astype(np.complex128 if np.iscomplexobj(covariance) else np.float64)
     if covariance.shape[-2:] != (n, n):
         raise refuse("C", f"have shape (..., n, n) = (..., {n}, {n})", f"has shape {covariance.shape}")
     if not np.isfinite(covariance).all():
@@ -93,7 +95,7 @@ def _mean_derivatives(coefficients: np.ndarray, variance: np.ndarray) -> np.ndar
     With u_k = k! c_k, the derivatives at zero, it is exp(variance/2 S^2) u where S shifts u by one; by Horner.
     """
     at_zero = coefficients * np.array([float(math.factorial(k)) for k in range(len(coefficients))])
-    result = np.broadcast_to(at_zero, (*variance.shape, len(at_zero)))
+    result = np.broadcast_to(at_zero.astype(variance.dtype), (*variance.shape, len(at_zero)))
     for m in range((len(at_zero) - 1) // 2, 0, -1):
         term = np.zeros_like(result)
         term[..., :-2] = result[..., 2:] * (variance[..., None] / (2 * m))

@@ -1,17 +1,19 @@
-r"""Averages of erf, linear and ReLU units, in any mixture, compiled: every average an ODE needs, by one recipe.
+r"""Averages of erf, linear, (leaky) ReLU, step and sign units in any mixture, compiled, by one recipe.
 
 With :math:`g_d` the activation of the differentiated (student) units and :math:`g_1, g_2` those of the other two,
 
 .. math:: \Big\langle \prod_{d \le n_d} g_d'(x_d) \; g_1(y) \, g_2(z) \Big\rangle , \qquad n_d = 0, 1, 2,
 
-is I2, I3 (with :math:`g_1` the identity) and I4. Three facts reduce all cases to the truncated moments of
+is I2, I3 (with :math:`g_1` the identity) and I4. These facts reduce all cases to the truncated moments of
 :mod:`tutelage.kernels.orthant`:
 
 * erf' is a Gaussian weight: it tilts the covariance, :math:`C \to C - C_{\cdot d}(1 + C_{dd})^{-1} C_{d \cdot}`, and
   leaves the factor :math:`\sqrt{2/\pi}/\sqrt{1 + C_{dd}}`, one unit after the other;
-* erf is a step averaged over an independent normal: :math:`\mathrm{erf}(y/\sqrt 2) = \langle 2\theta(y + \zeta) - 1
-  \rangle_\zeta`, so it is a field of variance :math:`C_{yy} + 1`;
-* ReLU is a step times its field, and its derivative a step.
+* every other factor is a constant plus a multiple of a step, times its field or not: ReLU is :math:`y \theta(y)`, its
+  derivative :math:`\theta(x)`, leaky ReLU :math:`y (a + (1 - a) \theta(y))`, the sign :math:`2 \theta(y) - 1`, and the
+  product is multiplied out;
+* erf is a sign averaged over an independent normal: :math:`\mathrm{erf}(y/\sqrt 2) = \langle 2\theta(y + \zeta) - 1
+  \rangle_\zeta`, so it is a field of variance :math:`C_{yy} + 1`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,21 @@ import math
 import numpy as np
 from numba import njit
 
-from tutelage.kernels.orthant import ERF, LINEAR, ONE, _correlations, _exterior, _moment, _vectors
+from tutelage.kernels.orthant import (
+    ERF,
+    LEAKY,
+    LINEAR,
+    ONE,
+    RELU,
+    STEP,
+    _correlations,
+    _exterior,
+    _moment,
+    _vectors,
+)
+
+Leaks = tuple[float, float, float]
+_NO_LEAK = (0.0, 0.0, 0.0)
 
 
 @njit(cache=True, error_model="numpy")
@@ -37,7 +53,7 @@ def _tilt(C: np.ndarray, n: int) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def average(C: np.ndarray, derivatives: int, student: int, first: int, second: int) -> float:
+def average(C: np.ndarray, derivatives: int, student: int, first: int, second: int, leaks: Leaks = _NO_LEAK) -> float:
     """Return < prod g_student'(x_d) g_first(y) g_second(z) >.
 
     Parameters
@@ -47,10 +63,12 @@ def average(C: np.ndarray, derivatives: int, student: int, first: int, second: i
     derivatives : int
         0, 1 or 2.
     student, first, second : int
-        Codes ERF, LINEAR, RELU; the last two also ONE.
+        Codes of :mod:`tutelage.kernels.orthant`. A differentiated step or sign gives NaN; ONE cannot be differentiated.
+    leaks : (float, float, float)
+        Of the leaky ones among these three.
     """
     n = derivatives + 2
-    K = np.empty((4, 4))
+    K, terms = np.empty((4, 4)), np.empty((2, 4))
     for p in range(n):
         for q in range(n):
             K[p, q] = C[p, q]
@@ -66,25 +84,44 @@ def average(C: np.ndarray, derivatives: int, student: int, first: int, second: i
                     K[p, q] = K[p + 1, q + 1]
             n -= 1
         else:
+            terms[0, steps], terms[1, steps] = _derivative_terms(student, leaks[0])
             steps += 1
-    return weight * _product(K, steps, first, second)
+    y, z = -1, -1  # the fields that are factors
+    for field, code, leak in ((n - 2, first, leaks[1]), (n - 1, second, leaks[2])):
+        terms[0, field], terms[1, field] = _value_terms(code, leak)
+        if code == ERF:
+            K[field, field] += 1.0
+        elif code in (LINEAR, RELU, LEAKY):
+            weight *= math.sqrt(max(K[field, field], 0.0))
+            y, z = (field, -1) if y < 0 else (y, field)
+    return weight * _product(K, n, terms, y, z)
 
 
 @njit(cache=True, error_model="numpy")
-def _product(C: np.ndarray, steps: int, first: int, second: int) -> float:
-    """Return < prod_{b < steps} theta(x_b) g_first(y) g_second(z) > of the steps + 2 fields of C (overwritten)."""
-    n = steps + 2
-    scale = 1.0
-    linear = np.empty(2, np.int64)  # the linear factors: y, z
-    linear[0] = linear[1] = -1
-    factors = 0
-    for field, code in ((n - 2, first), (n - 1, second)):
-        if code == ERF:
-            C[field, field] += 1.0
-        elif code != ONE:
-            scale *= math.sqrt(max(C[field, field], 0.0))
-            linear[factors] = field
-            factors += 1
+def _derivative_terms(code: int, leak: float) -> tuple[float, float]:
+    """Return (a, b) of g'(x) = a + b theta(x)."""
+    if code == RELU:
+        return 0.0, 1.0
+    if code == LEAKY:
+        return leak, 1.0 - leak
+    return math.nan, math.nan
+
+
+@njit(cache=True, error_model="numpy")
+def _value_terms(code: int, leak: float) -> tuple[float, float]:
+    """Return (a, b) of g(y) = a + b theta(y), without the factor y if there is one."""
+    if code in (LINEAR, ONE):
+        return 1.0, 0.0
+    if code in (RELU, STEP):
+        return 0.0, 1.0
+    if code == LEAKY:
+        return leak, 1.0 - leak
+    return -1.0, 2.0
+
+
+@njit(cache=True, error_model="numpy")
+def _product(C: np.ndarray, n: int, terms: np.ndarray, y: int, z: int) -> float:
+    """Return < prod_i (terms_0i + terms_1i theta(x_i)) x_y x_z >, x_y and x_z scaled to unit variance; -1 for none."""
     r, X = np.zeros((4, 4)), np.empty((4, 4))
     B, V = np.empty((4, 4, 6)), np.empty((4, 4))
     _correlations(C, n, r)
@@ -92,26 +129,20 @@ def _product(C: np.ndarray, steps: int, first: int, second: int) -> float:
     det = _exterior(X, B, V)
     S = np.empty(4, np.int64)
     total = 0.0
-    for with_first in range(2 if first == ERF else 1):  # which of (2 theta - 1) is taken: 2 theta or -1
-        for with_second in range(2 if second == ERF else 1):
-            size, sign = steps, 1.0
-            for b in range(steps):
-                S[b] = b
-            for code, dropped, field in ((first, with_first, n - 2), (second, with_second, n - 1)):
-                if code in (LINEAR, ONE):
-                    continue
-                if dropped:
-                    sign = -sign
-                else:
-                    S[size] = field
-                    size += 1
-                    sign *= 2.0 if code == ERF else 1.0
-            total += sign * _moment(S, size, linear[0], linear[1], r, X, B, V, det)
-    return scale * total
+    for kept in range(1 << n):  # bit i: the step of field i
+        size, weight = 0, 1.0
+        for i in range(n):
+            step = (kept >> i) & 1
+            weight *= terms[step, i]
+            S[size] = i
+            size += step
+        if weight != 0.0:
+            total += weight * _moment(S, size, y, z, r, X, B, V, det)
+    return total
 
 
 @njit(cache=True, error_model="numpy")
-def derivative_average(C: np.ndarray, code: int) -> float:
+def derivative_average(C: np.ndarray, code: int, leak: float = 0.0) -> float:
     """Return < prod_d g'(x_d) > of two or four units of one activation (J2, J4); C has their covariance."""
     n = C.shape[0]
     if code == LINEAR:
@@ -122,22 +153,23 @@ def derivative_average(C: np.ndarray, code: int) -> float:
         for left in range(n, 0, -1):
             weight *= _tilt(K, left)
         return weight
-    r, X = np.zeros((4, 4)), np.empty((4, 4))
-    B, V = np.empty((4, 4, 6)), np.empty((4, 4))
-    _correlations(C, n, r)
-    _vectors(r, n, X)
-    return _moment(np.arange(n), n, -1, -1, r, X, B, V, _exterior(X, B, V))
+    terms = np.empty((2, 4))
+    for i in range(n):
+        terms[0, i], terms[1, i] = _derivative_terms(code, leak)
+    return _product(C, n, terms, -1, -1)
 
 
 @njit(cache=True, error_model="numpy")
-def averages(C: np.ndarray, derivatives: int, student: int, first: int, second: int, out: np.ndarray) -> None:
+def averages(
+    C: np.ndarray, derivatives: int, student: int, first: int, second: int, out: np.ndarray, leaks: Leaks = _NO_LEAK
+) -> None:
     """Write :func:`average` of each covariance of a stack C (batch, n, n) into out (batch,)."""
     for b in range(C.shape[0]):
-        out[b] = average(C[b], derivatives, student, first, second)
+        out[b] = average(C[b], derivatives, student, first, second, leaks)
 
 
 @njit(cache=True, error_model="numpy")
-def derivative_averages(C: np.ndarray, code: int, out: np.ndarray) -> None:
+def derivative_averages(C: np.ndarray, code: int, out: np.ndarray, leak: float = 0.0) -> None:
     """Write :func:`derivative_average` of each covariance of a stack C (batch, n, n) into out (batch,)."""
     for b in range(C.shape[0]):
-        out[b] = derivative_average(C[b], code)
+        out[b] = derivative_average(C[b], code, leak)

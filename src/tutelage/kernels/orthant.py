@@ -30,7 +30,15 @@ from numba import njit
 
 ERF, LINEAR, RELU = 0, 1, 2  # codes of the activations that have closed forms
 ONE = 3  # the constant 1 in place of an activation
-CODES = {"erf": ERF, "linear": LINEAR, "relu": RELU}
+LEAKY, STEP, SIGN = 4, 5, 6  # the last two have no derivative
+CODES = {  # by the kind of an activation
+    "erf": ERF,
+    "linear": LINEAR,
+    "relu": RELU,
+    "leaky_relu": LEAKY,
+    "step": STEP,
+    "sign": SIGN,
+}
 
 _APART = 1e-14  # least distance of a field from the span of the others
 _NOISE = 4e-15  # a squared distance below this is rounding

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tutelage.errors import refuse
 from tutelage.online.ode import solve
 from tutelage.online.rule import OnlineSGD
-from tutelage.online.weights import simulate
+from tutelage.online.simulation import ENGINES, simulate
 from tutelage.results import start
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     arguments = {name: settings[name] for name in ("dim", "replicas", "seed")}
     if "held_out" in inputs:
         arguments["held_out"] = inputs["held_out"]
-    return simulate(rule, state, alpha, **(arguments | changes))
+    return simulate(rule, state, alpha, **({"engine": settings["view"]} | arguments | changes))
 
 
 def _settings(ds: Any) -> dict[str, Any]:
     """Return how a dataset was made, or refuse one that does not tell."""
     try:
         settings = json.loads(ds.attrs["settings"])
-        if "kind" not in ds.attrs and settings["view"] in ("ode", "weights"):
+        if "kind" not in ds.attrs and settings["view"] in ("ode", *ENGINES):
             return settings
     except (AttributeError, KeyError, TypeError, ValueError):
         pass

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from tutelage.online.runs import Run
 from tutelage.overlaps import Overlaps
 from tutelage.results import load, save
 
+if TYPE_CHECKING:
+    import xarray
+
 __all__ = ["Checkpoint"]
 
-MOVING = ("W", "W_star", "v", "generator")
 DIGESTS = ("inputs", "state", "weights")
-RECORDS = ("Q", "R", "v_record", "error")
 
 
 class Checkpoint:
@@ -60,19 +61,18 @@ class Checkpoint:
         import xarray
 
         data: dict[str, Any] = {}
-        snapshots = [run.snapshot(MOVING + RECORDS) for run in runs]
-        for name in MOVING + RECORDS:
-            stack = np.stack([s[name] for s in snapshots])
-            data[name] = ([f"{name}_{axis}" for axis in range(stack.ndim)], stack)
-        data["steps"] = (["replica"], np.array([s["steps"] for s in snapshots]))
-        data["recorded"] = (["replica"], np.array([s["recorded"] for s in snapshots]))
-        attributes = {"kind": "tutelage checkpoint", "settings": json.dumps(self.settings)}
+        snapshots = [run.snapshot() for run in runs]
+        for name in snapshots[0]:
+            stack = np.concatenate([s[name] for s in snapshots])
+            data[name] = (["replica", *(f"{name}_{axis}" for axis in range(1, stack.ndim))], stack)
+        groups = json.dumps([len(run.replicas) for run in runs])
+        attributes = {"kind": "tutelage checkpoint", "settings": json.dumps(self.settings), "groups": groups}
         save(xarray.Dataset(data, attrs=attributes), self.path)
 
-    def restore(self, runs: list[Run]) -> None:
-        """Set the replicas to where the file, if there is one, left them."""
+    def read(self) -> xarray.Dataset | None:
+        """Return the content of the file, if there is one, or refuse one of another run."""
         if not self.path.exists():
-            return
+            return None
         try:
             stored = load(self.path)
         except ArgumentError:
@@ -80,13 +80,19 @@ class Checkpoint:
         if stored.attrs.get("kind") != "tutelage checkpoint":
             raise refuse("checkpoint", "name a checkpoint or a new file", f"{self.path} is something else")
         self._compare(json.loads(stored.attrs["settings"]))
-        for i, run in enumerate(runs):
-            for name in MOVING:
-                getattr(run, name)[...] = stored[name].values[i]
-            for name in RECORDS:
-                known = stored[name].values[i]
-                getattr(run, name)[: len(known)] = known
-            run.steps, run.recorded = int(stored["steps"][i]), int(stored["recorded"][i])
+        return stored
+
+    @staticmethod
+    def groups(stored: xarray.Dataset) -> list[int]:
+        """Return how many replicas went in step, group by group."""
+        return json.loads(stored.attrs["groups"])
+
+    @staticmethod
+    def restore(stored: xarray.Dataset, runs: list[Run]) -> None:
+        """Set the replicas, in the groups of the file, to where it left them."""
+        for run in runs:
+            some = slice(run.replicas.start, run.replicas.stop)
+            run.restore({name: stored[name].values[some] for name in stored.variables})
 
     def _compare(self, stored: dict[str, Any]) -> None:
         """Refuse a file of another run, naming the argument that differs."""

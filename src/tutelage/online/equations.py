@@ -37,7 +37,7 @@ class Velocity(NamedTuple):
 
 
 def right_hand_side(rule: OnlineSGD, state: Overlaps) -> Velocity:
-    """Return the velocity of `state` under `rule` in the limit of large N."""
+    """Return the velocity of `state` under `rule` in the limit of large N; of a complex state, its continuation."""
     r, K, v = rule.rates, state.students, state.v
     drift = -r.lr * v[:, None] * first_layer_drift(rule, state)  # (K, K + M)
     spread = np.outer(v, v) * gradient_covariance(rule, state)
@@ -51,10 +51,10 @@ def right_hand_side(rule: OnlineSGD, state: Overlaps) -> Velocity:
 def first_layer_drift(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
     """Return sum_c a_c I3(i, n, c) for students i and all fields n, shape (K, K + M)."""
     K, P = state.students, state.students + state.teachers
-    total = np.zeros((K, P))
+    total: np.ndarray = np.zeros((K, P))
     for c, (a, g) in enumerate(zip(state.signed_readout, _units(rule, state), strict=True)):
         i, n = np.meshgrid(np.arange(K), np.arange(P), indexing="ij")
-        total += a * gaussian.I3((rule.student, g, g), _gather(state, i, n, c))
+        total = total + a * gaussian.I3((rule.student, g, g), _gather(state, i, n, c))
     return total
 
 
@@ -70,9 +70,9 @@ def gradient_covariance(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
 
 def readout_drift(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
     """Return sum_c a_c I2(i, c) for students i, shape (K,)."""
-    total = np.zeros(state.students)
+    total: np.ndarray = np.zeros(state.students)
     for c, (a, g) in enumerate(zip(state.signed_readout, _units(rule, state), strict=True)):
-        total += a * gaussian.I2((rule.student, g), _gather(state, np.arange(state.students), c))
+        total = total + a * gaussian.I2((rule.student, g), _gather(state, np.arange(state.students), c))
     return total
 
 

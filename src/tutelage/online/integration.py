@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.errors import DivergenceError
+from tutelage.errors import ArgumentError, DivergenceError
 from tutelage.online.equations import right_hand_side
 from tutelage.online.rule import OnlineSGD
+from tutelage.online.runs import BOUND
 from tutelage.online.tail import Tail
-from tutelage.online.vector import COMPILED, compiled_velocity, constants, start_vector, units
+from tutelage.online.vector import compiled_velocity, constants, start_vector, state_of, units, way
 from tutelage.overlaps import Overlaps
 
-__all__ = ["COMPILED", "Trajectory", "integrate", "integrate_scipy"]
+__all__ = ["Trajectory", "integrate", "integrate_scipy"]
 
-BOUND = 1e12  # a state beyond this multiple of where it began has diverged
+FINE, LOOSER = 1e-10, 10.0  # the averages of general activations are as good as this, or as this multiple of rtol
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
+LEAST = 8  # steps in a slice
 WATCH = 4  # steps between two looks for the neighbourhood of perfect learning
 
 Report = Callable[[float], None]
@@ -48,12 +50,11 @@ def integrate(
     """
     from tutelage.online.kernels import integrate as kernel
 
-    velocity, model, K = compiled_velocity(rule), constants(rule, state), state.students
-    both = units(rule)
-    y = start_vector(state)
+    accuracy, y, K, both = max(FINE, LOOSER * rtol), start_vector(state), state.students, units(rule)
+    velocity, model, chosen = compiled_velocity(rule), constants(rule, state, _step(rule, state, accuracy)), state
     out, errors = np.empty((len(times), len(y))), np.full(len(times), np.nan)
     tolerance, bound = np.full(len(y), atol), BOUND * max(1.0, np.abs(y).max())
-    alpha, done, status, steps = 0.0, 0, kernel.RUNNING, 16
+    alpha, done, status, steps = 0.0, 0, kernel.RUNNING, LEAST
     h = kernel.first_step(velocity, y, model, *both, K, max(times[-1], 1e-12), rtol, tolerance)
     watched = Tail.possible(rule, state)
     try:
@@ -63,12 +64,16 @@ def integrate(
                 velocity, y, alpha, h, model, *both, K, times, done, out, rtol, tolerance, bound, steps
             )
             report(alpha)
+            if model.step and status == kernel.RUNNING:
+                model, chosen = _finer(rule, state, y, chosen, model, accuracy)
             if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):
                 status, done = tail.integrate(alpha, h, times, done, out, errors, rtol, report)
             spent = time.perf_counter() - begin
-            steps = WATCH if watched else max(16, min(4 * steps, int(steps * SLICE / max(spent, 1e-9))))
+            steps = WATCH if watched else max(LEAST, min(4 * steps, int(steps * SLICE / max(spent, 1e-9))))
     except KeyboardInterrupt:
         return Trajectory(out[:done], KeyboardInterrupt, errors[:done])
+    except ArgumentError as error:  # of a quadrature that would have to be finer than it can be
+        return Trajectory(out[:done], diverged(alpha, str(error)), errors[:done])
     if status == kernel.FINISHED:
         return Trajectory(out, None, errors)
     why = "values beyond every bound" if status == kernel.DIVERGED else "the step size underflows"
@@ -120,22 +125,18 @@ def diverged(alpha: float, why: str) -> DivergenceError:
 
 
 def _velocity(rule: OnlineSGD, state: Overlaps) -> Velocity:
-    """Return the right-hand side as a function of (alpha, y): compiled, or for polynomials through NumPy."""
-    K, M = state.students, state.teachers
-    if not {rule.student.name, rule.teacher.name} <= set(COMPILED):
+    """Return the right-hand side as a function of (alpha, y): compiled, or through NumPy where it cannot be."""
+    if way(rule) is None:
 
         def plain(_: float, y: np.ndarray) -> np.ndarray:
-            Q = y[K * M : K * M + K * K].reshape(K, K)
-            here = Overlaps.unchecked(
-                (Q + Q.T) / 2, y[: K * M].reshape(K, M), state.T, y[K * M + K * K :], state.v_star
-            )
-            change = right_hand_side(rule, here)
+            change = right_hand_side(rule, state_of(y, state))
             return np.concatenate([change.R.ravel(), change.Q.ravel(), change.v])
 
         return plain
     from tutelage.online.kernels.model import workspace
 
-    kernel, model, P, both = compiled_velocity(rule), constants(rule, state), K + M, units(rule)
+    P = state.students + state.teachers
+    kernel, model, both = compiled_velocity(rule), constants(rule, state, _step(rule, state, FINE)), units(rule)
     C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
 
     def compiled(_: float, y: np.ndarray) -> np.ndarray:
@@ -144,3 +145,22 @@ def _velocity(rule: OnlineSGD, state: Overlaps) -> Velocity:
         return dy
 
     return compiled
+
+
+def _step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float:
+    """Return the step of the quadrature for an error `tolerance` of the averages; 0 where there is no quadrature."""
+    if way(rule) != "general":
+        return 0.0
+    from tutelage.online.resolution import choose_step
+
+    return choose_step(rule, state, tolerance)
+
+
+def _finer(rule: OnlineSGD, state: Overlaps, y: np.ndarray, chosen: Overlaps, model: Any, tolerance: float) -> Any:
+    """Return the constants, with another step where the state has outgrown the one it was `chosen` for, and that state."""
+    from tutelage.online.resolution import outgrown
+
+    here = state_of(y.copy(), state)
+    if not outgrown(here, chosen):
+        return model, chosen
+    return model._replace(step=_step(rule, here, tolerance)), here

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +43,9 @@ class OnlineSGD:
     Parameters
     ----------
     activation : str or Activation
-        g of the student: "erf" is erf(x/sqrt 2), "linear", "relu".
+        g of the student: "erf" is erf(x/sqrt 2); "linear", "relu", "leaky_relu(a)", "tanh", "sigmoid", "softplus",
+        "silu", "gelu", "normal_cdf", "square", "hermite-k", "polynomial(c0, c1, ...)"; "step" and "sign" for the teacher,
+        or where only the readout is trained; or ``tutelage.Activation(f, df)``.
     teacher_activation : str or Activation, optional
         g* of the teacher; default: the student's.
     lr : float, >= 0
@@ -98,6 +100,9 @@ class OnlineSGD:
             checked["lr_readout"] = check_number("lr_readout", self.lr_readout, minimum=0)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.rates.lr and self.student.jumps:
+            but = f"{self.student.name!r} jumps: its derivative is zero almost everywhere, and the layer would never move"
+            raise refuse("activation", 'have a derivative where the first layer is trained (or train="readout")', but)
         for name, only in (("terms", "full"), ("constraint", None)):
             if getattr(self, name) != only:
                 raise refuse(name, f"be {only!r}, the only one there is so far", f"is {getattr(self, name)!r}")
@@ -111,6 +116,11 @@ class OnlineSGD:
     def teacher(self) -> Activation:
         """The teacher's activation."""
         return self.student if self.teacher_activation is None else activation(self.teacher_activation)
+
+    @property
+    def resolved(self) -> OnlineSGD:
+        """The same rule with activations looked up: for loops that ask for them in each step."""
+        return replace(self, activation=self.student, teacher_activation=self.teacher)
 
     @property
     def rates(self) -> Rates:

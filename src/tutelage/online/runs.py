@@ -1,4 +1,4 @@
-"""The replicas of a weight-space simulation: each a run of its own, several at a time, interruptible."""
+"""The replicas of a simulation, several at a time, interruptible, whatever the engine that moves them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,75 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from tutelage.errors import DivergenceError
-from tutelage.networks import Network
-from tutelage.online.integration import BOUND
-from tutelage.online.rule import OnlineSGD
-from tutelage.online.sources import Source
-from tutelage.overlaps import Overlaps
 
-__all__ = ["Run", "run_all"]
+__all__ = ["BOUND", "Alone", "Engine", "Run", "run_all"]
 
+BOUND = 1e12  # a state beyond this multiple of where it began has diverged
 SLICE = 0.05  # seconds of compiled work between two looks at the keyboard
 LOOK = 0.1  # seconds between two reports of progress
 
-Descent = Callable[[int, np.ndarray, np.ndarray], None]
+
+class Engine(Protocol):
+    """What moves one or several replicas in step.
+
+    Its whole state is in the arrays `moving`, which it changes in place; replicas are their first axis, and that of all
+    it returns.
+    """
+
+    moving: dict[str, np.ndarray]
+
+    def advance(self, first: int, count: int) -> None:
+        """Make steps `first` to `first + count - 1`; the run stops at every asked time."""
+
+    def alpha(self, steps: int) -> float:
+        """Return the time after `steps` steps."""
+
+    def sizes(self) -> np.ndarray:
+        """Return the largest order parameter of each replica, NaN or infinite if they overflow."""
+
+    def observe(self) -> dict[str, np.ndarray]:
+        """Return what is recorded of the present state."""
+
+
+class Single(Protocol):
+    """An engine of one replica, whose arrays have no axis for replicas."""
+
+    moving: dict[str, np.ndarray]
+
+    def advance(self, first: int, count: int) -> None:
+        """Make steps `first` to `first + count - 1`."""
+
+    def alpha(self, steps: int) -> float:
+        """Return the time after `steps` steps."""
+
+    def size(self) -> float:
+        """Return the largest order parameter."""
+
+    def observe(self) -> dict[str, np.ndarray]:
+        """Return what is recorded of the present state."""
+
+
+class Alone:
+    """The engine of one replica as an engine of several."""
+
+    def __init__(self, engine: Single) -> None:
+        self._engine = engine
+        self.moving = {name: array[None] for name, array in engine.moving.items()}
+        self.advance, self.alpha = engine.advance, engine.alpha
+
+    def sizes(self) -> np.ndarray:
+        """Return the size of the one."""
+        return np.array([self._engine.size()])
+
+    def observe(self) -> dict[str, np.ndarray]:
+        """Return what is recorded of the one."""
+        return {name: np.asarray(value)[None] for name, value in self._engine.observe().items()}
 
 
 class Saver(Protocol):
@@ -38,75 +89,72 @@ class Saver(Protocol):
 
 @dataclass(eq=False)
 class Run:
-    """One replica on its way: weights, random numbers, and what has been recorded at the asked steps."""
+    """Some replicas on their way, in step: their engine, and what has been recorded at the asked steps."""
 
-    index: int
+    replicas: range
     targets: np.ndarray  # steps at which to record
-    W: np.ndarray  # (K, N)
-    W_star: np.ndarray  # (M, N)
-    v: np.ndarray  # (K,)
-    generator: np.ndarray
-    steps: int
-    recorded: int  # how many targets have been passed
-    Q: np.ndarray  # (times, K, K), NaN where not recorded; R, v and error alike
-    R: np.ndarray
-    v_record: np.ndarray
-    error: np.ndarray
+    engine: Engine
+    bound: float  # no order parameter grows beyond it
+    steps: int = 0
+    recorded: int = 0  # how many targets have been passed
+    records: dict[str, np.ndarray] = field(default_factory=dict)  # (replicas, times, ...), NaN where not recorded
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @classmethod
-    def begin(
-        cls, index: int, targets: np.ndarray, W: np.ndarray, W_star: np.ndarray, state: Overlaps, seed: int
-    ) -> Run:
-        """Return replica `index` at alpha = 0."""
-        from tutelage.kernels.draws import new_state
-
-        K, M, times = state.students, state.teachers, len(targets)
-        Q, R, v, error = (np.full((times, *shape), np.nan) for shape in ((K, K), (K, M), (K,), ()))
-        W, W_star = np.ascontiguousarray(W), np.ascontiguousarray(W_star)
-        return cls(index, targets, W, W_star, state.v.copy(), new_state(seed, (index,)), 0, 0, Q, R, v, error)
+    def __post_init__(self) -> None:
+        times = len(self.targets)
+        seen = self.engine.observe()
+        shapes = {name: (len(value), times, *value.shape[1:]) for name, value in seen.items()}
+        self.records = {name: np.full(shape, np.nan) for name, shape in shapes.items()}
 
     @property
     def alpha(self) -> float:
         """Time reached."""
-        return self.steps / self.W.shape[1]
+        return self.engine.alpha(self.steps)
 
-    @property
-    def size(self) -> float:
-        """The largest order parameter, NaN or infinite if they overflow."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            lengths = np.einsum("kn,kn->k", self.W, self.W) / self.W.shape[1]
-            return float(np.maximum(lengths.max(), np.abs(self.v).max()))
-
-    def snapshot(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """Return copies of the named arrays, `steps` and `recorded`, all of one moment."""
+    def snapshot(self) -> dict[str, Any]:
+        """Return copies of all arrays, `steps` and `recorded`, all of one moment; replicas are the first axis of each."""
         with self.lock:
-            copies: dict[str, Any] = {name: getattr(self, name).copy() for name in names}
-            return copies | {"steps": self.steps, "recorded": self.recorded}
+            arrays = self.engine.moving | {f"{name}_record": array for name, array in self.records.items()}
+            copies = {name: array.copy() for name, array in arrays.items()}
+            counts = {"steps": self.steps, "recorded": self.recorded}
+            return copies | {name: np.full(len(self.replicas), count) for name, count in counts.items()}
 
-    def record(self, rule: OnlineSGD, v_star: np.ndarray, held_out: np.ndarray | None) -> None:
+    def restore(self, snapshot: dict[str, np.ndarray]) -> None:
+        """Set the replicas to where a snapshot left them; they may have been asked for fewer times then."""
+        for name, array in self.engine.moving.items():
+            array[...] = snapshot[name]
+        for name, array in self.records.items():
+            known = snapshot[f"{name}_record"]
+            array[:, : known.shape[1]] = known
+        self.steps, self.recorded = int(snapshot["steps"][0]), int(snapshot["recorded"][0])
+
+    def record(self) -> None:
         """Record the state at every target that equals the present step."""
+        if self.recorded == len(self.targets) or self.targets[self.recorded] != self.steps:
+            return
+        seen = self.engine.observe()
         while self.recorded < len(self.targets) and self.targets[self.recorded] == self.steps:
-            here, t = Overlaps.from_weights(self.W, self.W_star, self.v, v_star), self.recorded
-            self.Q[t], self.R[t], self.v_record[t] = here.Q, here.R, here.v
-            if held_out is None:
-                self.error[t] = here.generalisation_error(rule.student, rule.teacher)
-            else:
-                student = Network(self.W, self.v, rule.student)(held_out)
-                teacher = Network(self.W_star, v_star, rule.teacher)(held_out)
-                self.error[t] = np.mean((student - teacher) ** 2) / 2
+            for name, value in seen.items():
+                self.records[name][:, self.recorded] = value
             self.recorded += 1
 
+    def advance(self, count: int) -> None:
+        """Make `count` steps and see whether they diverge."""
+        with self.lock, np.errstate(over="ignore", invalid="ignore"):
+            last = self.alpha
+            self.engine.advance(self.steps, count)
+            self.steps += count
+            within = self.engine.sizes() <= self.bound
+            if not within.all():
+                raise DivergenceError(
+                    f"Replica {self.replicas[int(np.argmin(within))]} diverges between alpha = {last:.6g} and {self.alpha:.6g} (values beyond "
+                    "every bound); a smaller lr may help. The results before that are in this error's `dataset`.",
+                    last,
+                )
+            self.record()
 
-def run_all(
-    rule: OnlineSGD,
-    state: Overlaps,
-    origin: Source,
-    runs: list[Run],
-    seed: int,
-    report: Callable[[float], None],
-    file: Saver | None,
-) -> BaseException | None:
+
+def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None) -> BaseException | None:
     """Run all replicas to their last target, as many at a time as there are cores.
 
     Returns
@@ -117,12 +165,12 @@ def run_all(
     stop = threading.Event()
     workers = max(1, min(len(runs), os.cpu_count() or 1))
     with ThreadPoolExecutor(workers) as pool:
-        jobs = [pool.submit(_run, run, rule, state, origin, seed, stop) for run in runs]
+        jobs = [pool.submit(_run, run, stop) for run in runs]
         try:
             saved = time.monotonic()
             while not all(job.done() for job in jobs) and not any(job.done() and job.exception() for job in jobs):
                 time.sleep(min(LOOK, 0.002 * (1 + sum(run.steps for run in runs[:1]))))
-                report(float(sum(run.steps for run in runs)))
+                report(float(sum(run.steps * len(run.replicas) for run in runs)))
                 if file is not None and time.monotonic() - saved > file.interval:
                     file.write(runs)
                     saved = time.monotonic()
@@ -138,69 +186,12 @@ def run_all(
     return None
 
 
-def _run(run: Run, rule: OnlineSGD, state: Overlaps, origin: Source, seed: int, stop: threading.Event) -> None:
-    """Take one replica from target to target until it is done, `stop` is set or it diverges."""
-    examples = origin.examples(seed, run.index, run.steps * rule.batch)
-    descend = _compiled_descent(run, rule, state) or _plain_descent(run, rule, state)
-    bound = BOUND * max(1.0, np.abs(state.covariance).max(), np.abs(state.v).max())
+def _run(run: Run, stop: threading.Event) -> None:
+    """Take replicas from target to target until they are done, `stop` is set or one diverges."""
     pace = 1
-    run.record(rule, state.v_star, origin.held_out)
+    run.record()
     while run.recorded < len(run.targets) and not stop.is_set():
         count = int(min(pace, run.targets[run.recorded] - run.steps))
         begin = time.perf_counter()
-        rows, order = examples(count * rule.batch)
-        with run.lock, np.errstate(over="ignore", invalid="ignore"):
-            last = run.alpha
-            descend(count, rows, order)
-            run.steps += count
-            if not run.size <= bound:
-                raise DivergenceError(
-                    f"Replica {run.index} diverges between alpha = {last:.6g} and {run.alpha:.6g} (values beyond every "
-                    "bound); a smaller lr may help. The results before that are in this error's `dataset`.",
-                    last,
-                )
-            run.record(rule, state.v_star, origin.held_out)
+        run.advance(count)
         pace = max(1, min(4 * pace, int(count * SLICE / max(time.perf_counter() - begin, 1e-9))))
-
-
-def _compiled_descent(run: Run, rule: OnlineSGD, state: Overlaps) -> Descent | None:
-    """Return the compiled steps of one replica, or None for activations without."""
-    from tutelage.kernels.orthant import CODES
-
-    if not {rule.student.name, rule.teacher.name} <= set(CODES):
-        return None
-    from tutelage.online.kernels.descent import descend
-
-    codes, v_star = (CODES[rule.student.name], CODES[rule.teacher.name]), np.array(state.v_star)
-
-    def steps(count: int, rows: np.ndarray, order: np.ndarray) -> None:
-        descend(run.W, run.W_star, run.v, v_star, rule.rates, *codes, count, run.generator, rows, order)
-
-    return steps
-
-
-def _plain_descent(run: Run, rule: OnlineSGD, state: Overlaps) -> Descent:
-    """Return the steps of one replica as the rule states them, with the random numbers of the compiled ones."""
-    from tutelage.kernels.draws import fill_normal
-
-    rule = replace(rule, activation=rule.student, teacher_activation=rule.teacher)  # looked up once, not in each step
-    r, N, batch = rule.rates, run.W.shape[1], rule.batch
-    weights = np.concatenate([run.W, run.W_star])
-
-    def steps(count: int, rows: np.ndarray, order: np.ndarray) -> None:
-        numbers = np.zeros(2 if len(rows) else (N + 2) // 2 * 2)
-        for step in range(count):
-            x, zeta = np.empty((batch, N)), np.empty(batch)
-            for b in range(batch):
-                if not len(rows) or rule.noise > 0:
-                    fill_normal(run.generator, numbers)
-                x[b] = rows[order[step * batch + b]] if len(rows) else numbers[:N]
-                zeta[b] = numbers[-1]
-            weights[: len(run.W)] = run.W
-            c, dv = rule.increments(x @ weights.T / np.sqrt(N), rule.noise * zeta, run.v, state.v_star)
-            run.W *= 1 - r.decay / N
-            run.W += c.T @ x / (batch * np.sqrt(N))
-            run.v *= 1 - r.decay_readout / N
-            run.v += dv.mean(0) / N
-
-    return steps

@@ -37,7 +37,7 @@ class Tail:
     @staticmethod
     def possible(rule: OnlineSGD, state: Overlaps) -> bool:
         """Whether a run can come arbitrarily close to perfect learning in a way that this module follows."""
-        odd = rule.student.name in coincidence.ODD and rule.student.name == rule.teacher.name
+        odd = rule.student.kind in ("erf", "linear") and rule.student == rule.teacher
         return odd and rule.noise == 0 and rule.weight_decay == 0 and rule.train != "readout"
 
     @classmethod

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from tutelage import gaussian
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 
-__all__ = ["COMPILED", "compiled_velocity", "constants", "start_vector", "units"]
-
-COMPILED = ("erf", "linear", "relu")  # activations whose averages are compiled in closed form
+__all__ = ["compiled_velocity", "constants", "start_vector", "state_of", "units", "way"]
 
 
 def start_vector(state: Overlaps) -> np.ndarray:
@@ -19,20 +18,45 @@ def start_vector(state: Overlaps) -> np.ndarray:
     return np.concatenate([state.R.ravel(), state.Q.ravel(), state.v])
 
 
+def state_of(y: np.ndarray, begin: Overlaps) -> Overlaps:
+    """Return the state of a vector, unchecked, with the teacher of `begin`."""
+    K, M = begin.students, begin.teachers
+    Q = y[K * M : K * M + K * K].reshape(K, K)
+    return Overlaps.unchecked((Q + Q.T) / 2, y[: K * M].reshape(K, M), begin.T, y[K * M + K * K :], begin.v_star)
+
+
+def way(rule: OnlineSGD) -> str | None:
+    """Return how the averages of a rule are compiled: "erf", "linear", "mixed", "general", or None if they are not.
+
+    "mixed" is the recipe of :mod:`tutelage.kernels.averages`, "general" the quadrature of any smooth functions.
+    """
+    kinds = {rule.student.kind, rule.teacher.kind}
+    if kinds in ({"erf"}, {"linear"}):
+        return kinds.pop()
+    if kinds <= gaussian.COMPILED:
+        return "mixed"
+    smooth = not rule.student.kinks and not rule.teacher.kinks
+    return "general" if smooth and rule.student.unit and rule.teacher.unit else None
+
+
 def compiled_velocity(rule: OnlineSGD) -> Any:
     """Return the compiled right-hand side for the rule's activations; the others stay uncompiled."""
-    names = {rule.student.name, rule.teacher.name}
-    if names == {"erf"}:
+    name = way(rule)
+    if name == "erf":
         from tutelage.online.kernels.erf import erf_velocity
 
         return erf_velocity
-    if names == {"linear"}:
+    if name == "linear":
         from tutelage.online.kernels.linear import linear_velocity
 
         return linear_velocity
-    from tutelage.online.kernels.mixed import mixed_velocity
+    if name == "mixed":
+        from tutelage.online.kernels.mixed import mixed_velocity
 
-    return mixed_velocity
+        return mixed_velocity
+    from tutelage.online.kernels.general import general_velocity
+
+    return general_velocity
 
 
 def units(rule: OnlineSGD) -> tuple[Any, Any]:
@@ -45,7 +69,7 @@ def constants(rule: OnlineSGD, state: Overlaps, step: float = 0.0) -> Any:
     from tutelage.kernels.orthant import CODES
     from tutelage.online.kernels.model import Model
 
-    codes = (CODES.get(g.name, -1) for g in (rule.student, rule.teacher))
+    codes = (CODES.get(g.kind, -1) for g in (rule.student, rule.teacher))
     parameters = (g.unit[1] if g.unit else np.empty(0) for g in (rule.student, rule.teacher))
     nobody = np.zeros(state.students, np.int64), np.zeros(state.students)
     return Model(*codes, *rule.rates, np.array(state.T), np.array(state.v_star), *nobody, *parameters, step)

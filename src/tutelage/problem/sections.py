@@ -22,7 +22,10 @@ Fraction = Annotated[float, Meta(gt=0, lt=1)]
 Vector = list[float]
 Matrix = list[list[float]]
 
-ACTIVATIONS = '"erf" is erf(x/sqrt 2), "linear", "relu", "square", "hermite-k"'
+ACTIVATIONS = (
+    '"erf" is erf(x/sqrt 2), "linear", "relu", "leaky_relu(a)", "tanh", "sigmoid", "softplus", "silu", "gelu", '
+    '"normal_cdf", "step", "sign", "square", "polynomial(c0, c1, ...)", "hermite-k"'
+)
 
 
 class Student(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,9 +122,16 @@ class Theory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """SGD itself, on real weight vectors."""
+    """SGD itself, at finite N."""
 
-    engine: Annotated[Literal["weights"], Meta(description="How to simulate.")] = "weights"
+    engine: Annotated[
+        Literal["chain", "weights"] | None,
+        Meta(
+            description='"chain": the exact law of the overlaps, at a cost that does not depend on N, for Gaussian inputs. '
+            '"weights": real weight vectors. Left out: the chain for Gaussian inputs, else weights.',
+            examples=["weights"],
+        ),
+    ] = None
     dim: Annotated[
         Count | None,
         Meta(

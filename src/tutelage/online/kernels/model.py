@@ -33,7 +33,7 @@ class Model(NamedTuple):
     sign: np.ndarray
     student_parameters: np.ndarray  # of the compiled units, and the next
     teacher_parameters: np.ndarray
-    step: float  # between nodes, in standard deviations: for kernels.general alone
+    step: float  # of the quadrature, in units of the fields: for kernels.general alone
 
 
 MODEL = types.NamedTuple(

@@ -1,0 +1,281 @@
+r"""Fixed points along a parameter of the rule, and the learning rate at which they lose stability."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tutelage.errors import check_array, check_choice, check_number, check_type, refuse
+from tutelage.online.fixed_points import checked, spectrum
+from tutelage.online.jacobian import Coordinates
+from tutelage.online.newton import RANK, apart, flat_below, newton
+from tutelage.online.ode import describe
+from tutelage.online.rule import OnlineSGD
+from tutelage.overlaps import Overlaps
+from tutelage.results import LABELS, SCALINGS
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["continuation", "critical_learning_rate"]
+
+PARAMETERS = ("lr", "lr_readout", "noise", "weight_decay")
+JUMP, FAR = 0.1, 1.0  # of 1 + |z|: how far the corrector may move, and a step
+BEND, NOTHING = 0.1, 1e-7  # of the predictor's step, and of 1 + |z|: a corrector that moves further leaves the branch
+BELIEVED = 1e-3  # of the way between two values: in longer steps no direction may gain or lose stability
+SHORTEST = 1e-6  # of the way between two values: steps below it end the branch
+GROW = 1.3  # factor between two learning rates while looking for the critical one
+HIGHEST = 1e4  # of the first learning rate: no critical one is looked for above it
+XTOL = 1e-10  # relative, of the critical learning rate
+SPREAD = 1e-4  # relative: between the learning rates that give the slope of the eigenvalue at its root
+FOLD = 0.05  # of its value at the start: a leading eigenvalue below it, where a branch ends, is on its way to zero
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """Stationary states as a function of one parameter of the rule."""
+
+    rule: OnlineSGD
+    origin: Overlaps
+    parameter: str
+
+    def at(self, value: float) -> Coordinates:
+        """Return the coordinates under the rule with this value."""
+        changed: Any = {self.parameter: value}
+        return Coordinates.of(dataclasses.replace(self.rule, **changed), self.origin)
+
+    def follow(self, value: float, z: np.ndarray, to: float) -> tuple[float, np.ndarray]:
+        """Return how far towards `to` the branch was followed from `value`, and the coordinates there."""
+        way, step = abs(to - value), to - value
+        unstable, slope = self._tangent(value, z)
+        while value != to:
+            there = to if abs(to - value) <= abs(step) else value + step
+            guess = z + slope * (there - value)
+            root = newton(self.at(there), guess, JUMP)
+            now, tangent = self._tangent(there, root.z) if root.converged else (unstable, slope)
+            on = apart(root.z, guess) <= BEND * apart(guess, z) + NOTHING and apart(root.z, z) <= FAR
+            if root.converged and on and (now == unstable or abs(step) <= BELIEVED * way):
+                value, z, step, unstable, slope = there, root.z, 2 * step, now, tangent
+            elif abs(step) > SHORTEST * way:
+                step /= 2
+            else:
+                break
+        return value, z
+
+    def _tangent(self, value: float, z: np.ndarray) -> tuple[int, np.ndarray]:
+        """Return the number of unstable directions and dz/dp = -J^+ dF/dp along the branch."""
+        h = 1e-4 * max(abs(value), 1e-2)
+        low, high, here = max(value - h, 0.0), value + h, self.at(value)
+        change = (self.at(high).velocity(z) - self.at(low).velocity(z)) / (high - low)
+        J = here.fast(z)
+        return spectrum(here, J)[1], np.linalg.lstsq(J, -change, rcond=RANK)[0]
+
+    def begin(self, value: float, state: Overlaps) -> np.ndarray:
+        """Return the coordinates of the stationary state next to `state`, or refuse it."""
+        coordinates = self.at(value)
+        root = newton(coordinates, coordinates.read(state), FAR)
+        if not root.converged:
+            where = f"at {self.parameter} = {value:g}"
+            raise refuse("state", f"be near a stationary state {where}, as from `fixed_point`", "none is near it")
+        return root.z
+
+
+def continuation(rule: OnlineSGD, state: Overlaps, parameter: str, values: ArrayLike) -> xarray.Dataset:
+    r"""Follow a stationary state, stable or not, in a parameter p of the rule.
+
+    Predictor and corrector: from one value to the next along the tangent,
+
+    .. math:: z \leftarrow z + \frac{dz}{dp} \, \delta p, \qquad \frac{dz}{dp} = -J^+ \, \partial F / \partial p ,
+
+    then by Newton's method; steps that fail are halved. The branch ends where it turns back (J is singular there), runs
+    to infinity, or leaves the positive semidefinite covariances: from there on the results are NaN.
+
+    Parameters
+    ----------
+    rule : OnlineSGD
+        All parameters but the one that varies.
+    state : Overlaps
+        Near the stationary state at values[0]; say, the state of :func:`tutelage.online.fixed_points.fixed_point`.
+    parameter : {"lr", "lr_readout", "noise", "weight_decay"}
+        With ``lr_readout=None`` in the rule, "lr" moves both rates.
+    values : array, shape (values,)
+        In the order in which they are followed; need not increase.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `parameter`: ``eg``, ``Q``, ``R``, ``v``, ``eigenvalue`` (the largest real part of one that is not zero, by
+        alpha = steps/N), ``unstable`` and ``flat`` (how many eigenvalues have positive real part, and are zero), and
+        ``residual`` (largest velocity).
+
+    Raises
+    ------
+    ArgumentError
+        For another parameter, negative values, or a state with no stationary state nearby at values[0].
+
+    Examples
+    --------
+    >>> perfect = Overlaps([[1.0]], [[1.0]], [[1.0]])
+    >>> branch = continuation(OnlineSGD("linear", lr=0.5), perfect, "noise", [0.0, 0.1, 0.2])
+    >>> branch.eg.values.round(6)
+    array([0.      , 0.001667, 0.006667])
+    """
+    check_type("rule", rule, OnlineSGD)
+    check_type("state", state, Overlaps)
+    check_choice("parameter", parameter, PARAMETERS)
+    points = check_array("values", [values] if np.isscalar(values) else values, ("values",))
+    if points.min() < 0:
+        raise refuse("values", "be >= 0", f"has {points.min():g}")
+    branch = Branch(rule, state, parameter)
+    value = float(points[0])
+    z = branch.begin(value, state)
+    rows = []
+    for point in points.tolist():
+        value, z = branch.follow(value, z, point)
+        if value != point:
+            break
+        rows.append(_row(branch.at(point), z))
+    return _dataset(branch, points, rows)
+
+
+def _row(coordinates: Coordinates, z: np.ndarray) -> dict[str, Any]:
+    """Return what is recorded of one stationary state."""
+    state = checked(coordinates.state(z))
+    eigenvalues, unstable, flat = spectrum(coordinates, coordinates.exact(z))
+    return {
+        "eg": state.generalisation_error(coordinates.rule.student, coordinates.rule.teacher),
+        "Q": state.Q,
+        "R": state.R,
+        "v": state.v,
+        "eigenvalue": _leading(coordinates, eigenvalues),
+        "unstable": float(unstable),
+        "flat": float(flat),
+        "residual": float(np.abs(coordinates.velocity(z)).max(initial=0.0)),
+    }
+
+
+def _leading(coordinates: Coordinates, eigenvalues: np.ndarray) -> float:
+    """Return the largest real part of an eigenvalue that is not zero; NaN if all are."""
+    moving = eigenvalues.real[np.abs(eigenvalues) > flat_below(coordinates, eigenvalues)]
+    return float(moving.max()) if len(moving) else np.nan
+
+
+def _dataset(branch: Branch, points: np.ndarray, rows: list[dict[str, Any]]) -> xarray.Dataset:
+    """Return the dataset of a branch, NaN where it has ended."""
+    import xarray
+
+    from tutelage import __version__
+
+    units = {"Q": ("student", "student_"), "R": ("student", "teacher"), "v": ("student",)}
+    names = LABELS | {
+        "eigenvalue": "largest real part of an eigenvalue",
+        "unstable": "number of unstable directions",
+        "flat": "number of flat directions",
+        "residual": "largest velocity",
+    }
+    data: dict[str, Any] = {}
+    for name, first in rows[0].items():
+        array = np.full((len(points), *np.shape(first)), np.nan)
+        array[: len(rows)] = [row[name] for row in rows]
+        data[name] = ((branch.parameter, *units.get(name, ())), array, {"long_name": names[name]})
+    data["T"] = (("teacher", "teacher_"), branch.origin.T, {"long_name": LABELS["T"]})
+    data["v_star"] = (("teacher",), branch.origin.v_star, {"long_name": LABELS["v_star"]})
+    attributes = {
+        "tutelage_version": __version__,
+        "settings": json.dumps({"view": "continuation", "rule": describe(branch.rule), "parameter": branch.parameter}),
+        "scalings": SCALINGS,
+    }
+    return xarray.Dataset(data, {branch.parameter: points}, attributes)
+
+
+def critical_learning_rate(rule: OnlineSGD, state: Overlaps) -> float:
+    r"""Return the lr at which the leading eigenvalue of a stationary state crosses zero.
+
+    From ``rule.lr`` the branch is followed to higher lr while it is stable, to lower lr while it is not, in steps of 30
+    %; between the last two, Brent's method finds the root of the largest real part. Directions that are flat at
+    ``rule.lr`` (eigenvalue zero by symmetry) are left out: as many eigenvalues nearest to zero, at each lr.
+
+    Parameters
+    ----------
+    rule : OnlineSGD
+        With lr > 0, where the search begins. With ``lr_readout=None`` both rates move.
+    state : Overlaps
+        Near a stationary state at ``rule.lr``. A noiseless student on its teacher is stationary at every lr; its
+        critical lr is that of :func:`tutelage.online.asymptotics.critical_learning_rate_erf` for erf committees.
+
+    Returns
+    -------
+    float
+        With a relative error of about 1e-8 where the velocity is smooth. Where a branch ends before the eigenvalue changes its
+        sign, since it turns back or runs to infinity (as a noisy student does), the lr of its end, to 1e-6, if the
+        leading eigenvalue has fallen there to 5 % of what it was.
+
+    Raises
+    ------
+    ArgumentError
+        For lr = 0, a state with no stationary state nearby, or a branch that is not followed to a crossing.
+
+    Examples
+    --------
+    >>> perfect = Overlaps([[1.0]], [[1.0]], [[1.0]])
+    >>> f"{critical_learning_rate(OnlineSGD('erf', lr=0.5), perfect):.6f}, {np.pi * np.sqrt(5 / 3):.6f}"
+    '4.055779, 4.055779'
+    """
+    check_type("rule", rule, OnlineSGD)
+    check_type("state", state, Overlaps)
+    lr = check_number("rule.lr", rule.lr, minimum=0, strict=True)
+    branch = Branch(rule, state, "lr")
+    z = branch.begin(lr, state)
+    eigenvalues = _eigenvalues(branch, lr, z)
+    flat = int((np.abs(eigenvalues) <= 100 * flat_below(branch.at(lr), eigenvalues)).sum())
+    if flat == len(eigenvalues):
+        raise refuse("rule", "move the order parameters", "leaves all of them where they are, in linear order")
+    first = _without(eigenvalues, flat)
+    factor = GROW if first < 0 else 1 / GROW
+    while first != 0:
+        there, y = branch.follow(lr, z, lr * factor)
+        now = _without(_eigenvalues(branch, there, y), flat)
+        if now * first <= 0:
+            return _crossing(branch, lr, z, there, flat)
+        if there != lr * factor:
+            if abs(now) < FOLD * abs(first):
+                return there
+            raise refuse("state", "lie on a branch that loses stability", f"it ends at lr = {there:g} before it does")
+        if not 1 / HIGHEST < there / rule.lr < HIGHEST:
+            raise refuse("state", "lie on a branch that loses stability", f"it does not up to lr = {there:g}")
+        lr, z = there, y
+    return lr
+
+
+def _crossing(branch: Branch, low: float, z: np.ndarray, high: float, flat: int) -> float:
+    """Return the root of the leading eigenvalue between two learning rates, following the branch from the first.
+
+    Jacobians by differences find it; one exact Jacobian, where there is one, takes their error out.
+    """
+    from scipy.optimize import brentq
+
+    seen = {low: z}
+
+    def leading(lr: float) -> float:
+        nearest = min(seen, key=lambda at: abs(at - lr))
+        reached, seen[lr] = branch.follow(nearest, seen[nearest], lr)
+        return _without(_eigenvalues(branch, reached, seen[lr]), flat)
+
+    root = float(brentq(leading, low, high, xtol=XTOL * high, rtol=XTOL))
+    slope = (leading(root * (1 + SPREAD)) - leading(root * (1 - SPREAD))) / (2 * SPREAD * root)
+    off = leading(root) - _without(np.linalg.eigvals(branch.at(root).exact(seen[root])), flat)
+    return root + off / slope
+
+
+def _eigenvalues(branch: Branch, lr: float, z: np.ndarray) -> np.ndarray:
+    return np.linalg.eigvals(branch.at(lr).fast(z))
+
+
+def _without(eigenvalues: np.ndarray, flat: int) -> float:
+    """Return the largest real part but for the `flat` eigenvalues nearest to zero."""
+    return float(eigenvalues[np.argsort(np.abs(eigenvalues))][flat:].real.max())

@@ -1,0 +1,434 @@
+"""Fixed points of the flow against integrated equations, closed forms and independent derivatives.
+
+The independent right-hand side is that of benchmarks/baseline.py, the independent integrator SciPy's.
+"""
+
+import baseline
+import numpy as np
+import pytest
+
+import tutelage as tl
+from tutelage import asymptotics
+from tutelage.online.continuation import continuation, critical_learning_rate
+from tutelage.online.fixed_points import classify, fixed_point
+from tutelage.online.jacobian import Coordinates, jacobian
+from tutelage.online.plateau import plateau
+
+EDGES = np.array([-4, -3, -2, -1, 1, 2, 3, 4])  # differences of order 8
+WEIGHTS = np.array([1 / 280, -4 / 105, 1 / 5, -4 / 5, 4 / 5, -1 / 5, 4 / 105, -1 / 280])
+ERF_HEIGHTS = {K: K / np.pi * (np.pi / 6 - K * np.arcsin(1 / (2 * K))) for K in (2, 3)}
+
+
+def close(value, rel):
+    return pytest.approx(value, rel=rel, abs=0)
+
+
+def settings(rule):
+    """The rule in the words of the baseline."""
+    r = rule.rates
+    return {
+        "activation": rule.student.name,
+        "lr": rule.lr,
+        "lr_readout": r.lr_readout,
+        "noise": rule.noise,
+        "decay": rule.weight_decay,
+        "batch": rule.batch,
+        "train": rule.train,
+    }
+
+
+def baseline_jacobian(rule, state, h):
+    """Differences of order 8 of the independent equations, in the independent coordinates."""
+    K, M = state.students, state.teachers
+    index = [[i * M + n] for i in range(K) for n in range(M)]
+    index += [sorted({K * M + i * K + k, K * M + k * K + i}) for i in range(K) for k in range(i, K)]
+    index += [[K * M + K * K + i] for i in range(K)] * (rule.train != "first")
+    y = np.concatenate([state.R.ravel(), state.Q.ravel(), state.v])
+    columns = []
+    for places in index:
+        total = np.zeros_like(y)
+        for edge, weight in zip(EDGES, WEIGHTS, strict=True):
+            moved = y.copy()
+            moved[places] += edge * h
+            total += weight / h * baseline.velocity(moved, K, M, state.T, state.v_star, **settings(rule))
+        columns.append([total[places[0]] for places in index])
+    return np.array(columns).T
+
+
+def committee(K, M, activation="erf"):
+    """K students on M orthonormal teacher units; surplus units have length zero."""
+    return tl.Overlaps(Q=np.diag([1.0] * M + [0.0] * (K - M)), R=np.eye(K, M), T=np.eye(M))
+
+
+def units(W, W_star, v=None, v_star=None):
+    """Overlaps of weight vectors given by their components in an orthonormal frame, times sqrt(N)."""
+    W, W_star = np.array(W, float), np.array(W_star, float)
+    return tl.Overlaps(W @ W.T, W @ W_star.T, W_star @ W_star.T, v, v_star)
+
+
+# Jacobian
+
+
+@pytest.mark.parametrize("activation", ["erf", "linear"])
+@pytest.mark.parametrize("train", ["first", "both"])
+def test_jacobian_is_that_of_the_independent_equations(activation, train):
+    state = tl.Overlaps.random(3, 2, dim=30, seed=4)
+    rule = tl.OnlineSGD(activation, lr=0.3, lr_readout=0.7, noise=0.2, weight_decay=0.05, batch=2, train=train)
+    J = jacobian(rule, state)
+    # differences of order 8 with this step: truncation and rounding both 1e-12
+    assert J == pytest.approx(baseline_jacobian(rule, state, 0.01), abs=1e-11 * np.abs(J).max())
+
+
+def test_jacobian_of_relu_by_differences():
+    state = tl.Overlaps.random(2, 2, dim=30, seed=4)
+    rule = tl.OnlineSGD("relu", lr=0.3, noise=0.2, train="both")
+    J = jacobian(rule, state)
+    assert J == pytest.approx(baseline_jacobian(rule, state, 0.004), abs=1e-8 * np.abs(J).max())
+
+
+@pytest.mark.parametrize("train", ["first", "both"])
+def test_jacobian_of_erf_by_differences_is_the_exact_one(train):
+    state = tl.Overlaps.random(3, 2, dim=30, seed=5)
+    coordinates = Coordinates.of(tl.OnlineSGD("erf", lr=0.3, noise=0.2, train=train), state)
+    z = coordinates.read()
+    exact = coordinates.exact(z)
+    assert coordinates.fast(z) == pytest.approx(exact, abs=1e-10 * np.abs(exact).max())
+
+
+def test_jacobian_of_one_square_unit_by_hand():
+    q, r, t, lr, s = 0.8, 0.3, 1.1, 0.1, 0.4
+    # <g' x_n g> = 2 <x^3 x_n> etc. by Wick: dR = -2 lr (3qr - 2r.. ) from the moments of two Gaussians
+    rule = tl.OnlineSGD("square", lr=lr, noise=s)
+    J = jacobian(rule, tl.Overlaps([[q]], [[r]], [[t]]))
+    dr = [-2 * lr * (3 * q - t - 4 * r**0 * 0 - 2 * t), -2 * lr * 3 * r]  # dR/da = -2 lr (3 q r - 3 t r)
+    # dQ/da = -4 lr (3 q^2 - q t - 2 r^2) + 4 lr^2 (<x^2 (x^2 - y^2)^2> + s^2 q)
+    # <x^6> = 15 q^3, <x^4 y^2> = 3 q^2 t + 12 q r^2, <x^2 y^4> = 3 q t^2 + 12 t r^2
+    dq = [
+        -4 * lr * (-4 * r) + 4 * lr**2 * (-2 * 24 * q * r + 24 * t * r),
+        -4 * lr * (6 * q - t) + 4 * lr**2 * (45 * q**2 - 2 * (6 * q * t + 12 * r**2) + 3 * t**2 + s**2),
+    ]
+    assert J == pytest.approx(np.array([dr, dq]), abs=1e-13)
+
+
+def test_jacobian_has_the_coordinates_that_move():
+    state = tl.Overlaps.random(3, 2, dim=30)
+    sizes = {train: jacobian(tl.OnlineSGD(train=train), state).shape for train in ("first", "both", "readout")}
+    assert sizes == {"first": (12, 12), "both": (15, 15), "readout": (3, 3)}
+
+
+def test_coordinates_there_and_back():
+    state = tl.Overlaps.random(3, 2, dim=30, seed=1)
+    coordinates = Coordinates.of(tl.OnlineSGD(train="both"), state)
+    back = coordinates.state(coordinates.read())
+    assert all((getattr(back, name) == getattr(state, name)).all() for name in ("Q", "R", "T", "v", "v_star"))
+    assert coordinates.read(back).tolist() == coordinates.read().tolist()
+
+
+# fixed_point
+
+
+@pytest.mark.parametrize(
+    ("K", "M", "train", "weight_decay"), [(1, 1, "first", 0.0), (3, 2, "first", 0.0), (2, 2, "both", 0.01)]
+)
+def test_leading_eigenvalue_is_the_decay_rate(K, M, train, weight_decay):
+    rule = tl.OnlineSGD("erf", lr=0.4, noise=0.3, train=train, weight_decay=weight_decay)
+    point = fixed_point(rule, tl.Overlaps.random(K, M, dim=500, seed=2))
+    assert point.stable
+    assert point.residual < 1e-15
+    slowest = -point.eigenvalues.real
+    wait = np.log(1e3) / (slowest[1] - slowest[0]) + 5 / slowest[0]  # the next perturbation is down by 1e-3 more
+    times = wait + np.array([0.0, 1.0]) / slowest[0]
+    start = tl.Overlaps(point.state.Q * 1.02, point.state.R * 1.01, point.state.T, point.state.v, point.state.v_star)
+    _, R, _ = baseline.trajectory(
+        start.Q, start.R, start.T, start.v, start.v_star, np.array([0.0, *times]), **settings(rule)
+    )
+    off = np.abs(R - point.state.R).max((1, 2))[1:]
+    assert -np.log(off[1] / off[0]) == close(1.0, 0.01)
+
+
+def test_fixed_point_is_the_plateau_of_the_perturbation_theory():
+    teacher = [[1.1, 0.2], [0.0, 0.9]]
+    start = units([[1.0, 0.1, 0.1, 0.0], [0.1, 1.0, 0.0, 0.1]], np.pad(teacher, ((0, 0), (0, 2))))
+    zero = units(teacher, teacher)
+    for lr in (0.1, 0.8):
+        rule = tl.OnlineSGD("erf", lr=lr, noise=1e-3)
+        assert fixed_point(rule, start).eg == close(asymptotics.perturbative(rule, zero), 1e-6)  # next order: sigma^2
+
+
+@pytest.mark.parametrize(("K", "M"), [(1, 1), (2, 2), (3, 2)])
+def test_fixed_point_is_the_plateau_of_the_committee(K, M):
+    rule = tl.OnlineSGD("erf", lr=0.3, noise=1e-3)
+    point = fixed_point(rule, tl.Overlaps.random(K, M, dim=500, seed=1)) if M == 1 else fixed_point(rule, committee(K, M))
+    if M == 1:  # the random teacher has T of its own
+        point = fixed_point(rule, tl.Overlaps([[1.2]], [[0.1]], [[1.0]]))
+    assert point.eg == close(asymptotics.soft_committee_erf(M, K, lr=0.3, noise=1e-3), 2e-6)
+    assert (point.kind, point.unstable, point.flat) == ("specialised", 0, 0)
+
+
+@pytest.mark.parametrize("noise", [0.1, 3.0])
+def test_linear_fixed_point_is_exact(noise):
+    rule = tl.OnlineSGD("linear", lr=0.2, noise=noise)
+    point = fixed_point(rule, tl.Overlaps.random(3, 2, dim=100))
+    assert point.eg == close(asymptotics.linear(3, lr=0.2, noise=noise), 1e-12)
+    # the sum of the units is fixed; two differences with M + 1 overlaps each (with the teacher, and the sum), and
+    # three among themselves, of which the flow moves none: 4 R + 2 with the sum + 3 among the differences
+    assert point.flat == 2 * 2 + 2 + 3 - 2 * (point.flat != 9)
+    assert point.unstable == 0
+
+
+def test_noiseless_student_learns_perfectly():
+    point = fixed_point(tl.OnlineSGD("erf", lr=0.5), tl.Overlaps.random(2, 2, dim=300, seed=3))
+    assert point.eg < 1e-15
+    assert point.state.Q == pytest.approx(point.state.T, abs=1e-9) or point.state.Q == pytest.approx(
+        point.state.T[::-1, ::-1], abs=1e-9
+    )
+
+
+def test_relu_leading_eigenvalue_at_a_singular_covariance_is_the_decay_rate():
+    rule, start = tl.OnlineSGD("relu", lr=0.3), tl.Overlaps([[0.8]], [[0.4]], [[1.0]])
+    point = fixed_point(rule, start)
+    assert point.eg < 1e-15
+    times = [0, 60, 80]
+    Q, R, _ = baseline.trajectory(start.Q, start.R, start.T, start.v, start.v_star, times, **settings(rule))
+    off = np.abs(R[1:, 0, 0] - 1)
+    assert point.eigenvalues[0].real == close(np.log(off[1] / off[0]) / 20, 0.01)
+
+
+def test_a_saddle_is_returned_only_to_those_who_start_on_it():
+    rule = tl.OnlineSGD("erf", lr=0.2)
+    start = tl.Overlaps(Q=np.full((2, 2), 0.3) + 0.1 * np.eye(2), R=np.full((2, 2), 0.3), T=np.eye(2))
+    assert fixed_point(rule, start).kind == "symmetric plateau"
+    tilted = tl.Overlaps(start.Q, start.R + 1e-7 * np.array([[1, -1], [-1, 1]]), start.T)
+    assert fixed_point(rule, tilted).kind == "specialised"
+    near = fixed_point(rule, plateau(rule, start).displaced(1e-4), follow=False)
+    assert (near.kind, near.unstable) == ("symmetric plateau", 1)
+
+
+def test_no_fixed_point():
+    point = fixed_point(tl.OnlineSGD("linear", lr=0.9), tl.Overlaps.random(3, 2, dim=100))
+    assert (point.kind, point.stable, len(point.eigenvalues)) == ("diverging", False, 0)
+    assert "no fixed point" in str(point)
+    # two surplus erf units that label noise drives along a flat direction
+    drifting = units(np.eye(4)[:, :3] + np.eye(4, 3, -1) * [0, 0, -0.3], np.eye(2, 3))
+    moving = fixed_point(tl.OnlineSGD("erf", lr=0.2, noise=0.01), drifting, alpha=2000.0)
+    assert (moving.kind, moving.alpha) == ("diverging", 2000.0)
+
+
+def test_interrupted(monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tutelage.online.newton.integrate", stop)
+    start = tl.Overlaps.random(2, 2, dim=100)
+    with pytest.warns(UserWarning, match="interrupted"):
+        point = fixed_point(tl.OnlineSGD("erf"), start)
+    assert (point.kind, point.state.R.tolist()) == ("interrupted", start.R.tolist())
+
+
+# kinds
+
+TWO = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("W", "v", "kind"),
+    [
+        ([[1, 0, 0.1, 0], [0, 1, 0, 0.1]], None, "specialised"),
+        ([[0, 1, 0, 0], [-1, 0, 0, 0]], [1, -1], "specialised"),
+        ([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0.05, 0]], None, "specialised"),  # the third one does not matter
+        ([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0.3, 0], [0, 0, -0.3, 0]], None, "specialised"),  # a pair that cancels
+        ([[1, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]], [0.7, 0.3, 1], "denoising"),
+        ([[1, 0, 0, 0], [-1, 0, 0.1, 0], [0, 1, 0, 0]], [0.4, -0.6, 1], "denoising"),
+        ([[1, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]], [1, 1, 1], "other"),  # the copies do not add up
+        ([[0.5, 0.5, 0.1, 0], [0.5, 0.5, 0, 0.1]], None, "symmetric plateau"),
+        ([[0.01, 0, 0, 0], [0, 0, 0.01, 0]], None, "vanishing"),
+        ([[1, 0.8, 0, 0], [0.7, 0.2, 0, 0]], None, "other"),
+    ],
+)
+def test_kinds(W, v, kind):
+    assert classify(tl.OnlineSGD("erf"), units(W, TWO, v)) == kind
+
+
+def test_kinds_of_relu_copies_share_by_length():
+    state = units([[0.6, 0, 0], [0.4, 0, 0], [0, 1, 0]], [[1, 0, 0], [0, 1, 0]])
+    assert classify(tl.OnlineSGD("relu"), state) == "denoising"
+    assert classify(tl.OnlineSGD("erf"), state) == "other"
+
+
+def test_copies_of_a_single_teacher_unit_are_symmetric_unless_they_share_it():
+    assert classify(tl.OnlineSGD("erf"), units([[0.5, 0.1], [0.5, -0.1]], [[1, 0]])) == "symmetric plateau"
+    assert classify(tl.OnlineSGD("erf"), units([[1, 0], [1, 0]], [[1, 0]], [0.5, 0.5])) == "denoising"
+
+
+def test_denoising_is_found():
+    rule = tl.OnlineSGD("erf", lr=0.5, noise=0.1, train="both")
+    start = units(np.repeat(np.eye(2, 6), 2, 0) + 0.1 * np.eye(4, 6, 2), np.eye(2, 6), [0.6, 0.4, 0.5, 0.5])
+    point = fixed_point(rule, start)
+    assert (point.kind, point.stable) == ("denoising", True)
+    assert point.eg == close(asymptotics.denoising_erf(2, 4, lr=0.5, noise=0.1), 5e-3)  # next order in sigma^2
+
+
+# plateau
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def held(request):
+    """K = M, the plateau at small lr, and the independent trajectory from a tiny asymmetry delta along its direction."""
+    K, lr = request.param, 0.05
+    rule = tl.OnlineSGD("erf", lr=lr)
+    found = plateau(rule, tl.Overlaps(Q=np.full((K, K), 0.1) + 0.2 * np.eye(K), R=np.full((K, K), 0.2), T=np.eye(K)))
+    runs = {}
+    for delta in (1e-6, 1e-9):
+        start = found.displaced(delta)
+        times = np.linspace(0, 30 / found.exponent, 3001)
+        Q, R, v = baseline.trajectory(start.Q, start.R, start.T, start.v, start.v_star, times, **settings(rule))
+        eg = [tl.Overlaps.unchecked(*s, start.T, v[0], start.v_star) for s in ()] or None
+        runs[delta] = times, Q, R, eg
+    return K, rule, found, runs
+
+
+def asymmetry(R):
+    return np.abs(R - R.mean((1, 2), keepdims=True)).max((1, 2))
+
+
+def test_asymmetry_grows_with_the_exponent(held):
+    _, _, found, runs = held
+    times, _, R, _ = runs[1e-9]
+    size = asymmetry(R)
+    small = (size > 1e-8) & (size < 1e-4)
+    rate = np.polyfit(times[small], np.log(size[small]), 1)[0]
+    assert rate == close(found.exponent, 1e-3)  # measured: 1e-5
+
+
+def test_plateau_length_is_logarithmic_in_the_asymmetry(held):
+    _, _, found, runs = held
+    ends = [np.interp(0.1, asymmetry(R)[: np.argmax(asymmetry(R))], times[: np.argmax(asymmetry(R))]) for times, _, R, _ in runs.values()]
+    assert ends[1] - ends[0] == close(found.duration(1e-9) - found.duration(1e-6), 0.01)
+
+
+def test_plateau_height_is_the_flat_part(held):
+    K, rule, found, _ = held
+    start = tl.Overlaps(np.eye(K), np.full((K, K), 0.1) + 1e-8 * np.eye(K), np.eye(K))
+    run = tl.solve(rule, start, np.linspace(0, 3000, 3001))
+    slope = np.abs(np.gradient(np.log(run.eg.values)))
+    flattest = float(run.eg[100:][np.argmin(slope[100:])])
+    assert found.eg == close(flattest, 2e-3)
+    assert found.unstable == (K - 1) ** 2
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_plateau_height_at_small_lr_is_the_closed_form(K):
+    start = tl.Overlaps(Q=np.eye(K), R=np.full((K, K), 0.1), T=np.eye(K))
+    heights = [plateau(tl.OnlineSGD("erf", lr=lr), start).eg for lr in (1e-3, 2e-3)]
+    assert 2 * heights[0] - heights[1] == close(ERF_HEIGHTS[K], 1e-5)  # next order: lr^2
+
+
+def test_plateau_of_random_start_and_its_residual():
+    found = plateau(tl.OnlineSGD("erf", lr=0.1, noise=0.1), tl.Overlaps.random(3, 2, dim=1000))
+    assert found.residual < 1e-15
+    assert np.ptp(found.state.R) == 0
+    assert found.direction.R.sum(0) == pytest.approx(0, abs=1e-10)
+    assert found.direction.R[0, 0] > 0
+
+
+def test_plateau_of_one_student_is_not_left():
+    found = plateau(tl.OnlineSGD("erf", lr=0.1), tl.Overlaps.random(1, 2, dim=1000))
+    assert found.exponent < 0
+    assert found.duration(1e-3) == np.inf
+
+
+# continuation
+
+
+def test_noise_continuation_is_the_end_of_long_runs():
+    rule, noises = tl.OnlineSGD("erf", lr=0.4), [0.0, 0.2, 0.5]
+    branch = continuation(rule, committee(2, 2), "noise", noises)
+    for noise, eg in zip(noises[1:], branch.eg.values[1:], strict=True):
+        run = tl.solve(tl.OnlineSGD("erf", lr=0.4, noise=noise), committee(2, 2), 3000.0, rtol=1e-12, atol=1e-14)
+        assert float(run.eg[-1]) == close(eg, 1e-9)
+    assert branch.eg.values[0] < 1e-15
+    assert branch.unstable.values.tolist() == [0, 0, 0]
+    assert branch.eg.dims == ("noise",)
+
+
+def test_continuation_follows_saddles_in_both_directions():
+    rule = tl.OnlineSGD("erf", lr=0.2)
+    found = plateau(rule, tl.Overlaps(Q=np.eye(2), R=np.full((2, 2), 0.1), T=np.eye(2)))
+    branch = continuation(rule, found.state, "lr", [0.2, 0.5, 0.1])
+    for lr, eg in zip(branch.lr.values, branch.eg.values, strict=True):
+        assert plateau(tl.OnlineSGD("erf", lr=lr), found.state).eg == close(eg, 1e-10)
+    assert (branch.unstable.values == 1).all()
+
+
+def test_continuation_ends_with_nan():
+    state = fixed_point(tl.OnlineSGD("linear", lr=0.5, noise=0.1), tl.Overlaps([[1.0]], [[0.5]], [[1.0]])).state
+    branch = continuation(tl.OnlineSGD("linear", noise=0.1), state, "lr", [0.5, 1.5, 2.5, 1.5])
+    expected = [asymptotics.linear(1, lr=lr, noise=0.1) for lr in (0.5, 1.5)]
+    assert branch.eg.values[:2] == pytest.approx(expected, rel=1e-10)
+    assert np.isnan(branch.eg.values[2:]).all()
+    assert np.isnan(branch.Q.values[2:]).all()
+
+
+@pytest.mark.parametrize("parameter", ["lr", "weight_decay"])
+def test_continuation_from_afar_is_a_fixed_point(parameter):
+    rule = tl.OnlineSGD("erf", lr=0.4, noise=0.3, weight_decay=1e-3)
+    begin = fixed_point(rule, committee(2, 2)).state
+    values = [getattr(rule, parameter), 2 * getattr(rule, parameter)]
+    branch = continuation(rule, begin, parameter, values)
+    there = fixed_point(tl.OnlineSGD(**{"lr": 0.4, "noise": 0.3, "weight_decay": 1e-3, parameter: values[1]}), begin)
+    assert float(branch.eg[1]) == close(there.eg, 1e-10)
+    assert float(branch.eigenvalue[1]) == close(there.eigenvalues[0].real, 1e-8)
+
+
+# critical_learning_rate
+
+
+@pytest.mark.parametrize(
+    ("K", "M", "value"), [(1, 1, np.pi * np.sqrt(5 / 3)), (2, 2, 2.307), (4, 4, 1.249), (3, 2, None), (4, 2, 0.972)]
+)
+def test_critical_learning_rate_of_committees(K, M, value):
+    found = critical_learning_rate(tl.OnlineSGD("erf", lr=0.3), committee(K, M))
+    assert found == close(asymptotics.critical_learning_rate_erf(M, K), 1e-7)
+    if value is not None:
+        assert found == pytest.approx(value, abs=5e-4)  # four digits are known
+
+
+def test_critical_learning_rate_from_above_and_with_batches():
+    rate = asymptotics.critical_learning_rate_erf(2, 2)
+    assert critical_learning_rate(tl.OnlineSGD("erf", lr=3.0), committee(2, 2)) == close(rate, 1e-8)
+    assert critical_learning_rate(tl.OnlineSGD("erf", lr=3.0, batch=4), committee(2, 2)) == close(4 * rate, 1e-8)
+
+
+@pytest.mark.parametrize("K", [1, 3])
+def test_critical_learning_rate_of_linear_units_with_flat_directions(K):
+    state = units(np.eye(2)[[0] * K] / K, np.eye(2)[:1])
+    assert critical_learning_rate(tl.OnlineSGD("linear", lr=0.1), state) == close(2 / K, 1e-8)
+    noisy = fixed_point(tl.OnlineSGD("linear", lr=0.1, noise=0.1), state).state
+    assert critical_learning_rate(tl.OnlineSGD("linear", lr=0.1, noise=0.1), noisy) == close(2 / K, 1e-4)  # a pole
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda r, s: fixed_point("erf", s), "`rule` must be of type OnlineSGD"),
+        (lambda r, s: jacobian(r, [1]), "`state` must be of type Overlaps"),
+        (lambda r, s: fixed_point(r, s, alpha=0), "`alpha` must be a finite number > 0"),
+        (lambda r, s: plateau(r, tl.Overlaps(s.Q, s.R, s.T, [1, 2])), "`state` must have one and the same v"),
+        (lambda r, s: plateau(r, tl.Overlaps(s.Q, s.R, s.T, None, [1, 2])), "`state` must have one and the same v_star"),
+        (lambda r, s: plateau(r, units(s.R, np.diag([1, 2]))), "`state` must have a T that permutations leave alike"),
+        (lambda r, s: plateau(r, committee(1, 1)), "`state` must have several units to permute"),
+        (lambda r, s: plateau(tl.OnlineSGD("linear", lr=1.5), s), "`state` must lead to a symmetric plateau"),
+        (lambda r, s: plateau(r, s).duration(0), "`asymmetry` must be a finite number > 0"),
+        (lambda r, s: continuation(r, s, "batch", [1]), '`parameter` must be one of "lr"'),
+        (lambda r, s: continuation(r, s, "lr", [-1]), "`values` must be >= 0"),
+        (lambda r, s: continuation(r, units(2 * s.R, s.R), "lr", [0.1]), "`state` must be near a stationary state"),
+        (lambda r, s: critical_learning_rate(tl.OnlineSGD(lr=0), s), "`rule.lr` must be a finite number > 0"),
+    ],
+)
+def test_refused(call, sentence):
+    with pytest.raises(tl.ArgumentError) as refused:
+        call(tl.OnlineSGD("erf", lr=0.2), committee(2, 2))
+    assert sentence in str(refused.value)
