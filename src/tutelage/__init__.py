@@ -21,6 +21,11 @@ _NAMES = {
     "Network": "tutelage.networks",
     "OnlineSGD": "tutelage.online.rule",
     "Overlaps": "tutelage.overlaps",
+    "continuation": "tutelage.online.continuation",
+    "critical_learning_rate": "tutelage.online.continuation",
+    "fixed_point": "tutelage.online.fixed_points",
+    "fluctuations": "tutelage.online.fluctuations",
+    "plateau": "tutelage.online.plateau",
     "load": "tutelage.results",
     "polynomial": "tutelage.activations",
     "rerun": "tutelage.online.again",
@@ -45,10 +50,15 @@ __all__ = [
     "OnlineSGD",
     "Overlaps",
     "asymptotics",
+    "continuation",
+    "critical_learning_rate",
     "data",
+    "fixed_point",
+    "fluctuations",
     "gaussian",
     "load",
     "papers",
+    "plateau",
     "plot",
     "polynomial",
     "rerun",
@@ -65,7 +75,11 @@ if TYPE_CHECKING:
     from tutelage.networks import Network
     from tutelage.online import asymptotics
     from tutelage.online.again import rerun
+    from tutelage.online.continuation import continuation, critical_learning_rate
+    from tutelage.online.fixed_points import fixed_point
+    from tutelage.online.fluctuations import fluctuations
     from tutelage.online.ode import solve
+    from tutelage.online.plateau import plateau
     from tutelage.online.rule import OnlineSGD
     from tutelage.online.simulation import simulate
     from tutelage.overlaps import Overlaps

@@ -81,7 +81,8 @@ def pair(C: np.ndarray, first: int, odd: bool) -> Pairing:
 def differences(C: np.ndarray, pairing: Pairing, rows: np.ndarray | None = None) -> np.ndarray:
     """Return the covariance (P, P) of the differences and representatives.
 
-    From the overlaps C (P, P), up to their rounding; or from rows (P, D) with C = rows rows', to full relative accuracy.
+    From the overlaps C (P, P), up to their rounding; or from rows (P, D) with C = rows rows', to full relative
+    accuracy.
     """
     if rows is None:
         return pairing.basis @ C @ pairing.basis.T

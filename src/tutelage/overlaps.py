@@ -150,7 +150,7 @@ class Overlaps:
             # What rounding leaves of a zero would be amplified by the root: units that coincide would be 1e-8 apart.
             values[values < 4 * (K + M) * np.finfo(float).eps * values[-1]] = 0.0
             rows = vectors * np.sqrt(values)
-        triangle = np.linalg.qr(np.concatenate([rows[K:], rows[:K]]).T, mode="r").T
+        triangle: np.ndarray = np.linalg.qr(np.concatenate([rows[K:], rows[:K]]).T, mode="r").T  # type: ignore[attr-defined]
         triangle = np.pad(triangle, ((0, 0), (0, K + M - triangle.shape[1])))
         return np.ascontiguousarray(triangle[M:]), np.ascontiguousarray(triangle[:M, :M])
 

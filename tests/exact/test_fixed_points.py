@@ -3,10 +3,10 @@
 The independent right-hand side is that of benchmarks/baseline.py, the independent integrator SciPy's.
 """
 
-import baseline
 import numpy as np
 import pytest
 
+import baseline
 import tutelage as tl
 from tutelage import asymptotics
 from tutelage.online.continuation import continuation, critical_learning_rate
@@ -74,16 +74,17 @@ def units(W, W_star, v=None, v_star=None):
 def test_jacobian_is_that_of_the_independent_equations(activation, train):
     state = tl.Overlaps.random(3, 2, dim=30, seed=4)
     rule = tl.OnlineSGD(activation, lr=0.3, lr_readout=0.7, noise=0.2, weight_decay=0.05, batch=2, train=train)
-    J = jacobian(rule, state)
+    found = jacobian(rule, state)
     # differences of order 8 with this step: truncation and rounding both 1e-12
-    assert J == pytest.approx(baseline_jacobian(rule, state, 0.01), abs=1e-11 * np.abs(J).max())
+    assert pytest.approx(baseline_jacobian(rule, state, 0.01), abs=1e-11 * np.abs(found).max()) == found
 
 
 def test_jacobian_of_relu_by_differences():
     state = tl.Overlaps.random(2, 2, dim=30, seed=4)
     rule = tl.OnlineSGD("relu", lr=0.3, noise=0.2, train="both")
-    J = jacobian(rule, state)
-    assert J == pytest.approx(baseline_jacobian(rule, state, 0.004), abs=1e-8 * np.abs(J).max())
+    found = jacobian(rule, state)
+    # the independent ReLU averages have errors of 3e-10 where an arcsine is near one: 1e-8 with this step
+    assert pytest.approx(baseline_jacobian(rule, state, 0.02), abs=1e-6 * np.abs(found).max()) == found
 
 
 @pytest.mark.parametrize("train", ["first", "both"])
@@ -97,17 +98,16 @@ def test_jacobian_of_erf_by_differences_is_the_exact_one(train):
 
 def test_jacobian_of_one_square_unit_by_hand():
     q, r, t, lr, s = 0.8, 0.3, 1.1, 0.1, 0.4
-    # <g' x_n g> = 2 <x^3 x_n> etc. by Wick: dR = -2 lr (3qr - 2r.. ) from the moments of two Gaussians
     rule = tl.OnlineSGD("square", lr=lr, noise=s)
-    J = jacobian(rule, tl.Overlaps([[q]], [[r]], [[t]]))
-    dr = [-2 * lr * (3 * q - t - 4 * r**0 * 0 - 2 * t), -2 * lr * 3 * r]  # dR/da = -2 lr (3 q r - 3 t r)
+    found = jacobian(rule, tl.Overlaps([[q]], [[r]], [[t]]))
+    dr = [-2 * lr * (3 * q - 3 * t), -2 * lr * 3 * r]  # dR/da = -2 lr (<x^3 y> - <x y^3>) = -2 lr (3 q r - 3 t r)
     # dQ/da = -4 lr (3 q^2 - q t - 2 r^2) + 4 lr^2 (<x^2 (x^2 - y^2)^2> + s^2 q)
     # <x^6> = 15 q^3, <x^4 y^2> = 3 q^2 t + 12 q r^2, <x^2 y^4> = 3 q t^2 + 12 t r^2
     dq = [
         -4 * lr * (-4 * r) + 4 * lr**2 * (-2 * 24 * q * r + 24 * t * r),
         -4 * lr * (6 * q - t) + 4 * lr**2 * (45 * q**2 - 2 * (6 * q * t + 12 * r**2) + 3 * t**2 + s**2),
     ]
-    assert J == pytest.approx(np.array([dr, dq]), abs=1e-13)
+    assert pytest.approx(np.array([dr, dq]), abs=1e-13) == found
 
 
 def test_jacobian_has_the_coordinates_that_move():
@@ -135,15 +135,24 @@ def test_leading_eigenvalue_is_the_decay_rate(K, M, train, weight_decay):
     point = fixed_point(rule, tl.Overlaps.random(K, M, dim=500, seed=2))
     assert point.stable
     assert point.residual < 1e-15
-    slowest = -point.eigenvalues.real
-    wait = np.log(1e3) / (slowest[1] - slowest[0]) + 5 / slowest[0]  # the next perturbation is down by 1e-3 more
-    times = wait + np.array([0.0, 1.0]) / slowest[0]
-    start = tl.Overlaps(point.state.Q * 1.02, point.state.R * 1.01, point.state.T, point.state.v, point.state.v_star)
-    _, R, _ = baseline.trajectory(
-        start.Q, start.R, start.T, start.v, start.v_star, np.array([0.0, *times]), **settings(rule)
-    )
-    off = np.abs(R - point.state.R).max((1, 2))[1:]
-    assert -np.log(off[1] / off[0]) == close(1.0, 0.01)
+    values, vectors = np.linalg.eig(jacobian(rule, point.state))
+    assert sorted(values.real)[-1] == pytest.approx(point.eigenvalues[0].real, abs=1e-14)
+    moved = [displaced(rule, point.state, along) for along in vectors.real.T]
+    loudest = int(np.argmax([abs(there.generalisation_error("erf") - point.eg) for there in moved]))
+    for mode in (int(values.real.argmax()), loudest):
+        start, times = moved[mode], np.array([0.0, 1.0, 2.0]) / -values[mode].real
+        Q, R, v = baseline.trajectory(start.Q, start.R, start.T, start.v, start.v_star, times, **settings(rule))
+        off = np.abs(R - point.state.R).max((1, 2))
+        assert np.log(off[:-1] / off[1:]) == pytest.approx(1.0, abs=1e-3)  # the next order is 1e-5 of it
+    states = [tl.Overlaps(*y, start.T, u, start.v_star) for *y, u in zip(Q, R, v, strict=True)]
+    off = np.array([state.generalisation_error("erf") for state in states]) - point.eg
+    assert np.log(off[:-1] / off[1:]) == pytest.approx(1.0, abs=1e-3)
+
+
+def displaced(rule, state, along):
+    """The state 1e-5 away along a direction in coordinates."""
+    step = Coordinates.of(rule, state).direction(1e-5 * along)
+    return tl.Overlaps(state.Q + step.Q, state.R + step.R, state.T, state.v + step.v, state.v_star)
 
 
 def test_fixed_point_is_the_plateau_of_the_perturbation_theory():
@@ -157,10 +166,7 @@ def test_fixed_point_is_the_plateau_of_the_perturbation_theory():
 
 @pytest.mark.parametrize(("K", "M"), [(1, 1), (2, 2), (3, 2)])
 def test_fixed_point_is_the_plateau_of_the_committee(K, M):
-    rule = tl.OnlineSGD("erf", lr=0.3, noise=1e-3)
-    point = fixed_point(rule, tl.Overlaps.random(K, M, dim=500, seed=1)) if M == 1 else fixed_point(rule, committee(K, M))
-    if M == 1:  # the random teacher has T of its own
-        point = fixed_point(rule, tl.Overlaps([[1.2]], [[0.1]], [[1.0]]))
+    point = fixed_point(tl.OnlineSGD("erf", lr=0.3, noise=1e-3), committee(K, M))
     assert point.eg == close(asymptotics.soft_committee_erf(M, K, lr=0.3, noise=1e-3), 2e-6)
     assert (point.kind, point.unstable, point.flat) == ("specialised", 0, 0)
 
@@ -170,17 +176,17 @@ def test_linear_fixed_point_is_exact(noise):
     rule = tl.OnlineSGD("linear", lr=0.2, noise=noise)
     point = fixed_point(rule, tl.Overlaps.random(3, 2, dim=100))
     assert point.eg == close(asymptotics.linear(3, lr=0.2, noise=noise), 1e-12)
-    # the sum of the units is fixed; two differences with M + 1 overlaps each (with the teacher, and the sum), and
-    # three among themselves, of which the flow moves none: 4 R + 2 with the sum + 3 among the differences
-    assert point.flat == 2 * 2 + 2 + 3 - 2 * (point.flat != 9)
+    # two differences of units stay where they are: 2 M overlaps with the teacher, 3 among themselves
+    assert point.flat == 2 * 2 + 3
     assert point.unstable == 0
 
 
 def test_noiseless_student_learns_perfectly():
     point = fixed_point(tl.OnlineSGD("erf", lr=0.5), tl.Overlaps.random(2, 2, dim=300, seed=3))
     assert point.eg < 1e-15
-    assert point.state.Q == pytest.approx(point.state.T, abs=1e-9) or point.state.Q == pytest.approx(
-        point.state.T[::-1, ::-1], abs=1e-9
+    assert (
+        pytest.approx(point.state.T, abs=1e-9) == point.state.Q
+        or pytest.approx(point.state.T[::-1, ::-1], abs=1e-9) == point.state.Q
     )
 
 
@@ -189,7 +195,7 @@ def test_relu_leading_eigenvalue_at_a_singular_covariance_is_the_decay_rate():
     point = fixed_point(rule, start)
     assert point.eg < 1e-15
     times = [0, 60, 80]
-    Q, R, _ = baseline.trajectory(start.Q, start.R, start.T, start.v, start.v_star, times, **settings(rule))
+    _, R, _ = baseline.trajectory(start.Q, start.R, start.T, start.v, start.v_star, times, **settings(rule))
     off = np.abs(R[1:, 0, 0] - 1)
     assert point.eigenvalues[0].real == close(np.log(off[1] / off[0]) / 20, 0.01)
 
@@ -265,7 +271,10 @@ def test_denoising_is_found():
     start = units(np.repeat(np.eye(2, 6), 2, 0) + 0.1 * np.eye(4, 6, 2), np.eye(2, 6), [0.6, 0.4, 0.5, 0.5])
     point = fixed_point(rule, start)
     assert (point.kind, point.stable) == ("denoising", True)
-    assert point.eg == close(asymptotics.denoising_erf(2, 4, lr=0.5, noise=0.1), 5e-3)  # next order in sigma^2
+    ratio = point.eg / asymptotics.denoising_erf(2, 4, lr=0.5, noise=0.1)
+    finer = fixed_point(tl.OnlineSGD("erf", lr=0.5, noise=0.05, train="both"), start)
+    ratios = np.array([ratio, finer.eg / asymptotics.denoising_erf(2, 4, lr=0.5, noise=0.05)])
+    assert (4 * ratios[1] - ratios[0]) / 3 == close(1.0, 2e-3)  # the next order is sigma^2, the one after sigma^4
 
 
 # plateau
@@ -273,7 +282,7 @@ def test_denoising_is_found():
 
 @pytest.fixture(scope="module", params=[2, 3])
 def held(request):
-    """K = M, the plateau at small lr, and the independent trajectory from a tiny asymmetry delta along its direction."""
+    """K = M, the plateau at small lr, and independent trajectories from tiny asymmetries along its direction."""
     K, lr = request.param, 0.05
     rule = tl.OnlineSGD("erf", lr=lr)
     found = plateau(rule, tl.Overlaps(Q=np.full((K, K), 0.1) + 0.2 * np.eye(K), R=np.full((K, K), 0.2), T=np.eye(K)))
@@ -281,9 +290,8 @@ def held(request):
     for delta in (1e-6, 1e-9):
         start = found.displaced(delta)
         times = np.linspace(0, 30 / found.exponent, 3001)
-        Q, R, v = baseline.trajectory(start.Q, start.R, start.T, start.v, start.v_star, times, **settings(rule))
-        eg = [tl.Overlaps.unchecked(*s, start.T, v[0], start.v_star) for s in ()] or None
-        runs[delta] = times, Q, R, eg
+        _, R, _ = baseline.trajectory(start.Q, start.R, start.T, start.v, start.v_star, times, **settings(rule))
+        runs[delta] = times, R
     return K, rule, found, runs
 
 
@@ -293,7 +301,7 @@ def asymmetry(R):
 
 def test_asymmetry_grows_with_the_exponent(held):
     _, _, found, runs = held
-    times, _, R, _ = runs[1e-9]
+    times, R = runs[1e-9]
     size = asymmetry(R)
     small = (size > 1e-8) & (size < 1e-4)
     rate = np.polyfit(times[small], np.log(size[small]), 1)[0]
@@ -302,17 +310,21 @@ def test_asymmetry_grows_with_the_exponent(held):
 
 def test_plateau_length_is_logarithmic_in_the_asymmetry(held):
     _, _, found, runs = held
-    ends = [np.interp(0.1, asymmetry(R)[: np.argmax(asymmetry(R))], times[: np.argmax(asymmetry(R))]) for times, _, R, _ in runs.values()]
+    ends = []
+    for times, R in runs.values():
+        rising = slice(int(asymmetry(R).argmax()))
+        ends.append(np.interp(0.1, asymmetry(R)[rising], times[rising]))
     assert ends[1] - ends[0] == close(found.duration(1e-9) - found.duration(1e-6), 0.01)
 
 
 def test_plateau_height_is_the_flat_part(held):
     K, rule, found, _ = held
-    start = tl.Overlaps(np.eye(K), np.full((K, K), 0.1) + 1e-8 * np.eye(K), np.eye(K))
-    run = tl.solve(rule, start, np.linspace(0, 3000, 3001))
-    slope = np.abs(np.gradient(np.log(run.eg.values)))
-    flattest = float(run.eg[100:][np.argmin(slope[100:])])
-    assert found.eg == close(flattest, 2e-3)
+    # shorter units, and an asymmetry of 1e-9: the lengths relax within 1/lr, then the error stays
+    start = tl.Overlaps(0.64 * found.state.Q, 0.8 * found.state.R + 1e-9 * np.eye(K), np.eye(K))
+    run = tl.solve(rule, start, np.linspace(0, 4000, 4001))
+    flattest = int(np.abs(np.gradient(run.eg.values)).argmin())
+    assert float(run.eg[0]) > 1.5 * found.eg
+    assert float(run.eg[flattest]) == close(found.eg, 2e-3)
     assert found.unstable == (K - 1) ** 2
 
 
@@ -409,6 +421,8 @@ def test_critical_learning_rate_of_linear_units_with_flat_directions(K):
 
 # what is refused
 
+NOISY = tl.OnlineSGD("linear", noise=0.1)  # for K = 2 and lr > 1 it has no stationary state
+
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
@@ -417,14 +431,20 @@ def test_critical_learning_rate_of_linear_units_with_flat_directions(K):
         (lambda r, s: jacobian(r, [1]), "`state` must be of type Overlaps"),
         (lambda r, s: fixed_point(r, s, alpha=0), "`alpha` must be a finite number > 0"),
         (lambda r, s: plateau(r, tl.Overlaps(s.Q, s.R, s.T, [1, 2])), "`state` must have one and the same v"),
-        (lambda r, s: plateau(r, tl.Overlaps(s.Q, s.R, s.T, None, [1, 2])), "`state` must have one and the same v_star"),
+        (
+            lambda r, s: plateau(r, tl.Overlaps(s.Q, s.R, s.T, None, [1, 2])),
+            "`state` must have one and the same v_star",
+        ),
         (lambda r, s: plateau(r, units(s.R, np.diag([1, 2]))), "`state` must have a T that permutations leave alike"),
         (lambda r, s: plateau(r, committee(1, 1)), "`state` must have several units to permute"),
-        (lambda r, s: plateau(tl.OnlineSGD("linear", lr=1.5), s), "`state` must lead to a symmetric plateau"),
+        (
+            lambda r, s: plateau(tl.OnlineSGD("linear", lr=1.5), units(2 * s.R, s.R)),
+            "`state` must lead to a symmetric plateau",
+        ),
         (lambda r, s: plateau(r, s).duration(0), "`asymmetry` must be a finite number > 0"),
         (lambda r, s: continuation(r, s, "batch", [1]), '`parameter` must be one of "lr"'),
         (lambda r, s: continuation(r, s, "lr", [-1]), "`values` must be >= 0"),
-        (lambda r, s: continuation(r, units(2 * s.R, s.R), "lr", [0.1]), "`state` must be near a stationary state"),
+        (lambda r, s: continuation(NOISY, s, "lr", [1.5]), "`state` must be near a stationary state"),
         (lambda r, s: critical_learning_rate(tl.OnlineSGD(lr=0), s), "`rule.lr` must be a finite number > 0"),
     ],
 )

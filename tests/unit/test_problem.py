@@ -209,7 +209,7 @@ BAD = {
     ),
     "unknown engine": (
         '[simulation]\nengine = "train"',
-        'key `simulation.engine` must be one of "chain", "weights", but is "train".',
+        'key `simulation.engine` must be one of "chain", "sde", "weights", but is "train".',
     ),
     "unknown activation": ('[student]\nactivation = "eff"', "key `student.activation` must be one of"),
     "unknown teacher": ('[teacher]\nactivation = "eff"', "key `teacher.activation` must be one of"),

@@ -17,8 +17,8 @@ and with steps and signs where no derivative is taken, reduce to angles and one 
 Polynomials are done exactly by Wick's theorem. I2, I3 and J2 of tanh, sigmoid, softplus, SiLU, GELU and the normal
 distribution function, in any mixture with each other and those before, are exact to 1e-13 as mixtures of kinks
 (:mod:`tutelage.gaussian.pairs`). Anything else goes to quadrature with an error of at most 1e-11, or is refused;
-:func:`product_average` is that quadrature, with an error of your choice and a report of what was reached. Rooms above do
-not know which.
+:func:`product_average` is that quadrature, with an error of your choice and a report of what was reached. Rooms above
+do not know which.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tutelage.activations import Activation, ActivationLike, activation
 from tutelage.errors import refuse
 from tutelage.gaussian.quadrature import Average, QuadratureError, product_average
 
-__all__ = ["Average", "I2", "I3", "I4", "J2", "J4", "QuadratureError", "product_average"]
+__all__ = ["I2", "I3", "I4", "J2", "J4", "Average", "QuadratureError", "product_average"]
 
 COMPILED = {"erf", "linear", "relu", "leaky_relu", "step", "sign"}  # kinds that tutelage.kernels.averages knows
 _IDENTITY = activation("linear")

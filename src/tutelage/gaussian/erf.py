@@ -57,7 +57,7 @@ def J4(C: np.ndarray) -> np.ndarray:
 
 
 def _arcsin(x: np.ndarray) -> np.ndarray:
-    """Return arcsin of x, beyond [-1, 1] by no more than rounding; to first order in an imaginary part, if there is one.
+    """Return arcsin of x, beyond [-1, 1] by no more than rounding; to first order in an imaginary part.
 
     NumPy clips complex numbers in lexicographic order, which would drop a small imaginary part next to one.
     """

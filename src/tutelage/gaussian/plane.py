@@ -51,7 +51,7 @@ def average(f: Function, g: Function, C: np.ndarray, linear: int) -> tuple[np.nd
 
 def _frame(C: np.ndarray) -> np.ndarray:
     """Return (stack, n, 2): the fields' coordinates along two independent normals that span the first two."""
-    p, c, q = C[:, 0, 0], C[:, 0, 1], C[:, 1, 1]
+    p, q = C[:, 0, 0], C[:, 1, 1]
     swap = q > p  # the wider field comes first: nothing is divided by a small number
     wide = np.where(swap, q, p)
     one = np.where(swap[:, None], C[:, 1], C[:, 0])

@@ -59,7 +59,7 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
         raise refuse("held_out", "be given again, as the file holds only its checksum", "was not given")
     if settings["own_weights"] and "weights" not in changes:
         raise refuse("weights", "be given again, as the file holds only their overlaps", "was not given")
-    arguments = {name: settings[name] for name in ("dim", "replicas", "seed")}
+    arguments = {name: settings[name] for name in ("dim", "replicas", "seed", "step") if name in settings}
     if "held_out" in inputs:
         arguments["held_out"] = inputs["held_out"]
     return simulate(rule, state, alpha, **({"engine": settings["view"]} | arguments | changes))

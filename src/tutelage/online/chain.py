@@ -1,13 +1,14 @@
 r"""The chain view: SGD at finite N, exactly, at a cost that does not depend on N.
 
 SGD moves the student's weights only within the span of student, teacher and input, and the law of a Gaussian input is
-the same in every direction. So overlaps and readouts are a Markov chain of their own, for every N >= K + M. The frame of
-W* and then W is kept as a factor, :math:`[W^*; W]/\sqrt N = [F, 0; A]`, whose products are the overlaps,
+the same in every direction. So overlaps and readouts are a Markov chain of their own, for every N >= K + M. The frame
+of W* and then W is kept as a factor, :math:`[W^*; W]/\sqrt N = [F, 0; A]`, whose products are the overlaps,
 
 .. math:: Q = A A^\top, \qquad R = A_{:, 1..M} F^\top, \qquad T = F F^\top ,
 
-never the overlaps themselves: they are positive semidefinite by construction, nothing is inverted, and perfect learning
-is harmless. For B examples with coordinates :math:`z_b` in the frame and increments :math:`c_b` of the rule, one step is
+never the overlaps themselves: they are positive semidefinite by construction, nothing is inverted, and perfect
+learning is harmless. For B examples with coordinates :math:`z_b` in the frame and increments :math:`c_b` of the rule,
+one step is
 
 .. math:: A \leftarrow \Big[ (1 - \kappa/N) A + \frac{1}{B N} \sum_b c_b z_b^\top, \;
           \frac{1}{B N} \, L \, T_\nu \Big], \qquad L L^\top = \sum_b c_b c_b^\top ,

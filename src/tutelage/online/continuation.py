@@ -26,7 +26,7 @@ __all__ = ["continuation", "critical_learning_rate"]
 
 PARAMETERS = ("lr", "lr_readout", "noise", "weight_decay")
 JUMP, FAR = 0.1, 1.0  # of 1 + |z|: how far the corrector may move, and a step
-BEND, NOTHING = 0.1, 1e-7  # of the predictor's step, and of 1 + |z|: a corrector that moves further leaves the branch
+BEND, NOTHING = 0.5, 1e-3  # of the predictor's step, and of 1 + |z|: a corrector that moves further leaves the branch
 BELIEVED = 1e-3  # of the way between two values: in longer steps no direction may gain or lose stability
 SHORTEST = 1e-6  # of the way between two values: steps below it end the branch
 GROW = 1.3  # factor between two learning rates while looking for the critical one
@@ -211,14 +211,20 @@ def critical_learning_rate(rule: OnlineSGD, state: Overlaps) -> float:
     Returns
     -------
     float
-        With a relative error of about 1e-8 where the velocity is smooth. Where a branch ends before the eigenvalue changes its
-        sign, since it turns back or runs to infinity (as a noisy student does), the lr of its end, to 1e-6, if the
-        leading eigenvalue has fallen there to 5 % of what it was.
+        With a relative error of about 1e-8 where the velocity is smooth. Where a branch ends before the eigenvalue
+        changes its sign, since it turns back or runs to infinity (as a noisy linear student does), the lr of its end,
+        to 1e-6, if the leading eigenvalue has fallen there to 5 % of what it was.
 
     Raises
     ------
     ArgumentError
         For lr = 0, a state with no stationary state nearby, or a branch that is not followed to a crossing.
+
+    Notes
+    -----
+    Label noise mixes the branch of perfect learning with the one that crosses it: the noisy state stays stable beyond
+    the noiseless critical lr, at a larger and larger error, and the answer is that of the joint branch. For where SGD
+    is thrown off the teacher, ask with ``noise=0``.
 
     Examples
     --------

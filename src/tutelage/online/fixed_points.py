@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutelage import gaussian
+from tutelage import coincidence, gaussian
 from tutelage.errors import check_number, check_type
 from tutelage.online.jacobian import Coordinates
 from tutelage.online.newton import Settled, flat_below, newton, settle
@@ -225,9 +225,9 @@ def _matters(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
 def _shared(rule: OnlineSGD, state: Overlaps, matters: np.ndarray, owner: np.ndarray, sign: np.ndarray) -> bool:
     """Return whether the units of each teacher unit that has several add up to it."""
     share = state.v[matters]
-    if rule.student.name in ("relu", "linear"):
+    if rule.student.kind in ("relu", "leaky_relu", "linear"):
         share = share * np.sqrt(np.diag(state.Q)[matters] / np.diag(state.T)[owner])
-    if rule.student.name in ("erf", "linear"):
+    if rule.student.kind in coincidence.ODD:
         share = share * sign
     total = np.bincount(owner, share, state.teachers)
     several = np.bincount(owner, minlength=state.teachers) > 1

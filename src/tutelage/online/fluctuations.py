@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["fluctuations", "step_covariance"]
 
 FLOOR = 1e-6  # of the largest variance: below it a variance need not be accurate
-CANCELS = 1e-12  # of the terms it is made of: the same for the variance of eg
+CANCELS = 1e-8  # of the terms it is made of: the same for the variance of eg
 SMALLEST = 1e-12  # standard deviations below it, times sqrt(N), need not be accurate
 GAIN = 3.0  # how much better the extrapolated result is than the one whose error is estimated, as measured
 FIRST = 0.05  # first step in alpha
@@ -98,7 +98,7 @@ def fluctuations(
     J and D are taken at three nodes of a step; between them they are interpolated, and Sigma is propagated by the exact
     solution for constant J and D on a step and on its halves, extrapolated to fourth order. Their difference controls
     the step. So stiffness costs nothing: on a plateau the steps are as long as the plateau. Variances below 1e-24 or
-    1e-6 of the largest, and that of eg below 1e-12 of the terms it is made of, need not meet the tolerance.
+    1e-6 of the largest, and that of eg below 1e-8 of the terms it is made of, need not meet the tolerance.
 
     Examples
     --------

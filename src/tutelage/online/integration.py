@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.errors import ArgumentError, DivergenceError
+from tutelage.errors import ArgumentError, DivergenceError, refuse
 from tutelage.online.equations import right_hand_side
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import BOUND
@@ -17,7 +17,7 @@ from tutelage.online.tail import Tail
 from tutelage.online.vector import compiled_velocity, constants, start_vector, state_of, units, way
 from tutelage.overlaps import Overlaps
 
-__all__ = ["Trajectory", "integrate", "integrate_scipy"]
+__all__ = ["Trajectory", "check_compiled", "integrate", "integrate_scipy", "quadrature_step"]
 
 FINE, LOOSER = 1e-10, 10.0  # the averages of general activations are as good as this, or as this multiple of rtol
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
@@ -51,7 +51,11 @@ def integrate(
     from tutelage.online.kernels import integrate as kernel
 
     accuracy, y, K, both = max(FINE, LOOSER * rtol), start_vector(state), state.students, units(rule)
-    velocity, model, chosen = compiled_velocity(rule), constants(rule, state, _step(rule, state, accuracy)), state
+    velocity, model, chosen = (
+        compiled_velocity(rule),
+        constants(rule, state, quadrature_step(rule, state, accuracy)),
+        state,
+    )
     out, errors = np.empty((len(times), len(y))), np.full(len(times), np.nan)
     tolerance, bound = np.full(len(y), atol), BOUND * max(1.0, np.abs(y).max())
     alpha, done, status, steps = 0.0, 0, kernel.RUNNING, LEAST
@@ -136,7 +140,11 @@ def _velocity(rule: OnlineSGD, state: Overlaps) -> Velocity:
     from tutelage.online.kernels.model import workspace
 
     P = state.students + state.teachers
-    kernel, model, both = compiled_velocity(rule), constants(rule, state, _step(rule, state, FINE)), units(rule)
+    kernel, model, both = (
+        compiled_velocity(rule),
+        constants(rule, state, quadrature_step(rule, state, FINE)),
+        units(rule),
+    )
     C, a, work = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
 
     def compiled(_: float, y: np.ndarray) -> np.ndarray:
@@ -147,7 +155,18 @@ def _velocity(rule: OnlineSGD, state: Overlaps) -> Velocity:
     return compiled
 
 
-def _step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float:
+def check_compiled(rule: OnlineSGD) -> None:
+    """Refuse activations whose equations of motion cannot be compiled."""
+    if way(rule) is not None:
+        return
+    for name, unit in (("activation", rule.student), ("teacher_activation", rule.teacher)):
+        if unit.kinks or unit.unit is None:
+            but = f"{unit.name!r} has kinks at {unit.kinks}" if unit.kinks else f"{unit.name!r} cannot be compiled"
+            must = "be smooth, or be mixed with no others than erf, linear and (leaky) ReLU, for equations of motion"
+            raise refuse(name, must, f'{but}; tl.simulate with engine="chain" takes it')
+
+
+def quadrature_step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float:
     """Return the step of the quadrature for an error `tolerance` of the averages; 0 where there is no quadrature."""
     if way(rule) != "general":
         return 0.0
@@ -157,10 +176,10 @@ def _step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float:
 
 
 def _finer(rule: OnlineSGD, state: Overlaps, y: np.ndarray, chosen: Overlaps, model: Any, tolerance: float) -> Any:
-    """Return the constants, with another step where the state has outgrown the one it was `chosen` for, and that state."""
+    """Return the constants, with another step where the state has outgrown that it was `chosen` for; and that."""
     from tutelage.online.resolution import outgrown
 
     here = state_of(y.copy(), state)
     if not outgrown(here, chosen):
         return model, chosen
-    return model._replace(step=_step(rule, here, tolerance)), here
+    return model._replace(step=quadrature_step(rule, here, tolerance)), here

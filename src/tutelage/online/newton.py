@@ -1,4 +1,4 @@
-"""Where the flow of the order parameters comes to rest: integration in growing steps, and Newton's method at its end."""
+"""Where the flow of the order parameters comes to rest: integration in growing steps, then Newton's method."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutelage.online.integration import COMPILED, integrate, integrate_scipy
+from tutelage.online.integration import integrate, integrate_scipy
 from tutelage.online.jacobian import Coordinates
+from tutelage.online.vector import way
 from tutelage.overlaps import Overlaps
 
 __all__ = ["Root", "Settled", "flat_below", "newton", "settle"]
@@ -130,7 +131,7 @@ def _growth(coordinates: Coordinates, z: np.ndarray) -> tuple[float, bool]:
 def _follow(coordinates: Coordinates, z: np.ndarray, duration: float) -> tuple[np.ndarray, float, bool]:
     """Return the coordinates after `duration`, the time that passed, and whether the flow left every bound."""
     rule, state, times = coordinates.rule, coordinates.state(z), duration * QUARTERS
-    if {rule.student.name, rule.teacher.name} <= set(COMPILED):
+    if way(rule) is not None:
         trajectory = integrate(rule, state, times, RTOL, ATOL, lambda _: None)
     else:
         trajectory = integrate_scipy(rule, state, times, "dop853", RTOL, ATOL, lambda _: None)

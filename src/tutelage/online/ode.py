@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import DivergenceError, check_choice, check_number, check_times, check_type, refuse
-from tutelage.online.integration import Trajectory, integrate, integrate_scipy
+from tutelage.errors import DivergenceError, check_choice, check_number, check_times, check_type
+from tutelage.online.integration import Trajectory, check_compiled, integrate, integrate_scipy
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.vector import way
 from tutelage.overlaps import Overlaps, generalisation_error, stacked
@@ -82,7 +82,8 @@ def solve(
     times = check_times("alpha", alpha)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     check_choice("method", method, METHODS)
-    _check_equations(rule)
+    if not (rule.student.coefficients and rule.teacher.coefficients):  # of polynomials NumPy knows the averages
+        check_compiled(rule)
     settings = {
         "view": "ode",
         "rule": describe(rule),
@@ -103,17 +104,6 @@ def solve(
     if trajectory.ending is not None:
         warnings.warn(f"interrupted: {result.sizes['alpha']} of {len(times)} times were reached", stacklevel=2)
     return result
-
-
-def _check_equations(rule: OnlineSGD) -> None:
-    """Refuse activations whose averages would take hours."""
-    if way(rule) is not None or (rule.student.coefficients and rule.teacher.coefficients):
-        return
-    for name, unit in (("activation", rule.student), ("teacher_activation", rule.teacher)):
-        if unit.kinks or unit.unit is None:
-            but = f"{unit.name!r} has kinks at {unit.kinks}" if unit.kinks else f"{unit.name!r} cannot be compiled"
-            must = "be smooth, or be mixed with no others than erf, linear and (leaky) ReLU, for equations of motion"
-            raise refuse(name, must, f'{but}; tl.simulate with engine="chain" takes it')
 
 
 def describe(rule: OnlineSGD) -> dict[str, Any]:

@@ -159,7 +159,9 @@ def symmetrised(state: Overlaps) -> Overlaps:
     T = _mean(state.T)
     gap = np.abs(state.T - T).max()
     if gap > ALIKE * T[0, 0]:
-        raise refuse("state", "have a T that permutations leave alike, up to 25 %", f"has a T that differs by {gap:.3g}")
+        raise refuse(
+            "state", "have a T that permutations leave alike, up to 25 %", f"has a T that differs by {gap:.3g}"
+        )
     try:
         return Overlaps(_mean(state.Q), np.full_like(state.R, state.R.mean()), T, state.v, state.v_star)
     except ArgumentError as error:

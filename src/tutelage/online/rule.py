@@ -44,8 +44,8 @@ class OnlineSGD:
     ----------
     activation : str or Activation
         g of the student: "erf" is erf(x/sqrt 2); "linear", "relu", "leaky_relu(a)", "tanh", "sigmoid", "softplus",
-        "silu", "gelu", "normal_cdf", "square", "hermite-k", "polynomial(c0, c1, ...)"; "step" and "sign" for the teacher,
-        or where only the readout is trained; or ``tutelage.Activation(f, df)``.
+        "silu", "gelu", "normal_cdf", "square", "hermite-k", "polynomial(c0, c1, ...)"; "step" and "sign" for the
+        teacher, or where only the readout is trained; or ``tutelage.Activation(f, df)``.
     teacher_activation : str or Activation, optional
         g* of the teacher; default: the student's.
     lr : float, >= 0
@@ -101,7 +101,7 @@ class OnlineSGD:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if self.rates.lr and self.student.jumps:
-            but = f"{self.student.name!r} jumps: its derivative is zero almost everywhere, and the layer would never move"
+            but = f"{self.student.name!r} jumps: its derivative is zero almost everywhere, and the layer would not move"
             raise refuse("activation", 'have a derivative where the first layer is trained (or train="readout")', but)
         for name, only in (("terms", "full"), ("constraint", None)):
             if getattr(self, name) != only:

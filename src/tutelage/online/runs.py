@@ -112,7 +112,7 @@ class Run:
         return self.engine.alpha(self.steps)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return copies of all arrays, `steps` and `recorded`, all of one moment; replicas are the first axis of each."""
+        """Return copies of all arrays, `steps` and `recorded`, of one moment; replicas are the first axis of each."""
         with self.lock:
             arrays = self.engine.moving | {f"{name}_record": array for name, array in self.records.items()}
             copies = {name: array.copy() for name, array in arrays.items()}
@@ -146,9 +146,10 @@ class Run:
             self.steps += count
             within = self.engine.sizes() <= self.bound
             if not within.all():
+                which = self.replicas[int(np.argmin(within))]
                 raise DivergenceError(
-                    f"Replica {self.replicas[int(np.argmin(within))]} diverges between alpha = {last:.6g} and {self.alpha:.6g} (values beyond "
-                    "every bound); a smaller lr may help. The results before that are in this error's `dataset`.",
+                    f"Replica {which} diverges between alpha = {last:.6g} and {self.alpha:.6g} (values beyond every "
+                    "bound); a smaller lr may help. The results before that are in this error's `dataset`.",
                     last,
                 )
             self.record()

@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from tutelage.errors import refuse
+from tutelage.online.integration import check_compiled, quadrature_step
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.vector import compiled_velocity, constants, start_vector, units
 from tutelage.overlaps import Overlaps
 
 __all__ = ["SAMPLES", "STEP", "Sde"]
 
+ACCURACY = 1e-7  # of averages by quadrature, where there is no closed form
 STEP = 0.01  # default length of a step, in alpha
 SAMPLES = 32  # examples that the noise of one step is made of
 
@@ -39,7 +40,7 @@ class Sde:
     Parameters
     ----------
     rule : OnlineSGD
-        Activations "erf", "linear", "relu" in any mixture: those with compiled equations.
+        With compiled equations (:func:`tutelage.solve`).
     state : Overlaps
         At alpha = 0.
     times : array, shape (times,)
@@ -67,24 +68,15 @@ class Sde:
     ) -> None:
         from tutelage.kernels.draws import new_state
 
-        self._check(rule)
+        check_compiled(rule)
         self._K, self._M, self._dim, self._samples = state.students, state.teachers, float(dim), samples
-        self._velocity, self._units, self._model = compiled_velocity(rule), units(rule), constants(rule, state)
+        self._velocity, self._units = compiled_velocity(rule), units(rule)
+        self._model = constants(rule, state, quadrature_step(rule, state, ACCURACY))
         self._undecayed = self._model._replace(decay=0.0, decay_readout=0.0)
         first = int(times[0] == 0)
         self._times = np.concatenate([[0.0], times[first:]])
         self._targets = np.concatenate([[0], self.targets(times, step)[first:]])
         self.moving = {"y": start_vector(state), "generator": new_state(seed, (index,))}
-
-    @staticmethod
-    def _check(rule: OnlineSGD) -> None:
-        """Refuse a rule whose equations are not compiled."""
-        from tutelage.online.vector import COMPILED
-
-        for name, unit in (("activation", rule.student), ("teacher_activation", rule.teacher)):
-            if unit.name not in COMPILED:
-                allowed = ", ".join(f'"{c}"' for c in COMPILED)
-                raise refuse(name, f"be one of {allowed}, for the SDE", f"is {unit.name!r}")
 
     @staticmethod
     def targets(times: np.ndarray, step: float = STEP) -> np.ndarray:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import DivergenceError, check_choice, check_count, check_times, check_type, refuse
+from tutelage.errors import DivergenceError, check_choice, check_count, check_number, check_times, check_type, refuse
 from tutelage.online.chain import Chain
 from tutelage.online.checkpoint import Checkpoint
 from tutelage.online.kernels.lanes import LANES
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import BOUND, Alone, Engine, Run, run_all
+from tutelage.online.sde import STEP, Sde
 from tutelage.online.sources import Source, source
 from tutelage.online.weights import Weights, starts
 from tutelage.overlaps import Overlaps, generalisation_error, stacked
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate"]
 
-ENGINES = ("chain", "weights")
+ENGINES = ("chain", "weights", "sde")
 
 
 def simulate(
@@ -42,6 +43,7 @@ def simulate(
     inputs: Any = None,
     held_out: Any = None,
     weights: tuple[ArrayLike, ArrayLike] | None = None,
+    step: float | None = None,
     checkpoint: str | os.PathLike | None = None,
     progress: bool = True,
 ) -> xarray.Dataset:
@@ -62,10 +64,11 @@ def simulate(
         Number of independent runs. Replica i is the same whether 10 or 1,000 are run.
     seed : int
         Of everything random.
-    engine : {"chain", "weights"}, optional
+    engine : {"chain", "weights", "sde"}, optional
         "chain": the exact law of the overlaps, at a cost that does not depend on N (:mod:`tutelage.online.chain`); it
-        needs fresh Gaussian inputs. "weights": real weight vectors in a random frame, on any inputs. Default: the chain
-        wherever it applies.
+        needs fresh Gaussian inputs. "weights": real weight vectors in a random frame, on any inputs. "sde": the
+        diffusion that SGD tends to at large N, by the Euler-Maruyama method (:mod:`tutelage.online.sde`); right to
+        leading order in 1/N. Default: the chain wherever it applies.
     inputs : optional
         None: fresh inputs of independent N(0, 1) components. An array (samples, N) or ``tutelage.data.Images``: a
         finite training set, visited in random order, anew in each epoch, with fresh label noise at each visit. An
@@ -77,6 +80,8 @@ def simulate(
         array `inputs` to keep back (default 0.2); or "gaussian" for the closed form of Gaussian inputs.
     weights : (W, W_star), shapes (K, N) and (M, N), optional
         Start of every replica, in place of a random frame; must have the overlaps of `state`. Needs real weights.
+    step : float, optional
+        Of the SDE, in alpha; default: 0.01.
     checkpoint : path, optional
         File that the run is written to every 30 seconds, at Ctrl-C and at its end. If it exists, the run goes on from
         it, with the same numbers as one that was never interrupted; `alpha` may then reach further.
@@ -110,6 +115,7 @@ def simulate(
     engine = _engine(engine, inputs, weights)
     origin = source(inputs, held_out, None if dim is None else check_count("dim", dim), replicas, seed)
     _check_dim(origin.dim, state)
+    pace = _pace(step, engine)
     settings = {
         "view": engine,
         "rule": describe(rule),
@@ -120,12 +126,17 @@ def simulate(
         "own_weights": weights is not None,
         "alpha": times.tolist(),
     }
-    targets = _steps(times, origin.dim, rule.batch)
+    if engine == "sde":
+        settings["step"] = pace
+    targets = Sde.targets(times, pace) if engine == "sde" else _steps(times, origin.dim, rule.batch)
     bound = BOUND * max(1.0, np.abs(state.covariance).max(), np.abs(state.v).max())
     file = None if checkpoint is None else Checkpoint(checkpoint, settings, state, weights)
     stored = None if file is None else file.read()
     groups = ranges(groups_of(engine, replicas) if stored is None else Checkpoint.groups(stored))
-    movers = _movers(engine, rule, state, origin, weights, groups, seed)
+    if engine == "sde":
+        movers: list[Engine] = [Alone(Sde(rule, state, times, origin.dim, seed, some[0], pace)) for some in groups]
+    else:
+        movers = _movers(engine, rule, state, origin, weights, groups, seed)
     runs = [Run(some, targets, mover, bound) for some, mover in zip(groups, movers, strict=True)]
     if stored is not None:
         Checkpoint.restore(stored, runs)
@@ -154,6 +165,13 @@ def _engine(engine: str | None, inputs: Any, weights: Any) -> str:
             why = "the chain is exact for fresh Gaussian inputs only, and has no weight vectors"
             raise refuse("engine", f'be "weights" where `{name}` is given ({why})', f"is {engine!r}")
     return engine
+
+
+def _pace(step: float | None, engine: str) -> float:
+    """Return the step of the SDE, or refuse one where there is none."""
+    if step is not None and engine != "sde":
+        raise refuse("step", 'be left out unless engine="sde", as SGD has steps of its own', f"is {step!r}")
+    return STEP if step is None else check_number("step", step, minimum=0, strict=True)
 
 
 def _check_dim(dim: int, state: Overlaps) -> None:
@@ -209,13 +227,16 @@ def _variables(rule: OnlineSGD, state: Overlaps, records: dict[str, np.ndarray])
     """Return eg, Q, R and v, each (replicas, times, ...), of what the engines recorded; NaN stays NaN."""
     if "eg" in records:
         return {name: records[name] for name in ("eg", "Q", "R", "v")}
-    A, v, F = records["factor"], records["v"], state.factor()[1]
-    Q, R = A @ np.swapaxes(A, -1, -2), A[..., : len(F)] @ F.T
-    eg = np.full(v.shape[:-1], np.nan)
-    there = np.isfinite(v).all(-1)
+    v, rows = records["v"], None
+    eg, there = np.full(v.shape[:-1], np.nan), np.isfinite(v).all(-1)
+    if "factor" in records:
+        A, F = records["factor"], state.factor()[1]
+        Q, R = A @ np.swapaxes(A, -1, -2), A[..., : len(F)] @ F.T
+        teachers = np.pad(F, ((0, 0), (0, A.shape[-1] - len(F))))
+        rows = np.concatenate([A[there], np.broadcast_to(teachers, (int(there.sum()), *teachers.shape))], -2)
+    else:
+        Q, R = records["Q"], records["R"]
     C, a = stacked(Q[there], R[there], state.T, v[there], state.v_star)
-    teachers = np.broadcast_to(np.pad(F, ((0, 0), (0, A.shape[-1] - len(F)))), (*a.shape[:-1], len(F), A.shape[-1]))
-    rows = np.concatenate([A[there], teachers], -2)
     eg[there] = generalisation_error(C, a, state.students, rule.student, rule.teacher, rows)
     return {"eg": eg, "Q": Q, "R": R, "v": v}
 

@@ -69,7 +69,16 @@ def constants(rule: OnlineSGD, state: Overlaps, step: float = 0.0) -> Any:
     from tutelage.kernels.orthant import CODES
     from tutelage.online.kernels.model import Model
 
-    codes = (CODES.get(g.kind, -1) for g in (rule.student, rule.teacher))
-    parameters = (g.unit[1] if g.unit else np.empty(0) for g in (rule.student, rule.teacher))
-    nobody = np.zeros(state.students, np.int64), np.zeros(state.students)
-    return Model(*codes, *rule.rates, np.array(state.T), np.array(state.v_star), *nobody, *parameters, step)
+    student, teacher = rule.student, rule.teacher
+    return Model(
+        CODES.get(student.kind, -1),
+        CODES.get(teacher.kind, -1),
+        *rule.rates,
+        T=np.array(state.T),
+        v_star=np.array(state.v_star),
+        partner=np.zeros(state.students, np.int64),
+        sign=np.zeros(state.students),
+        student_parameters=np.array(student.parameters, np.float64),
+        teacher_parameters=np.array(teacher.parameters, np.float64),
+        step=step,
+    )

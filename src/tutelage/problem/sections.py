@@ -125,10 +125,11 @@ class Simulation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """SGD itself, at finite N."""
 
     engine: Annotated[
-        Literal["chain", "weights"] | None,
+        Literal["chain", "weights", "sde"] | None,
         Meta(
-            description='"chain": the exact law of the overlaps, at a cost that does not depend on N, for Gaussian inputs. '
-            '"weights": real weight vectors. Left out: the chain for Gaussian inputs, else weights.',
+            description='"chain": the exact law of the overlaps at a cost that does not depend on N, for Gaussian '
+            'inputs. "weights": real weight vectors. "sde": the diffusion that both tend to at large N. Left out: the '
+            "chain for Gaussian inputs, else weights.",
             examples=["weights"],
         ),
     ] = None

@@ -2,10 +2,10 @@ r"""The exact chain, compiled: one-pass SGD at finite N in the frame that the we
 
 With :math:`W/\sqrt N = [A, 0]` and :math:`W^*/\sqrt N = [F, 0]` in an orthonormal frame whose first vectors span the
 teacher and then the student, a standard normal input is :math:`x = (z, x')` with independent parts, fields are
-:math:`\lambda = A z` and :math:`\rho = F z`, and a step adds :math:`c_b z_b^\top/N` for each of the B examples to A, and
-outside of the frame the K vectors :math:`\sum_b c_b x'_b/N`. Of these only the Gram matrix counts. It is a Wishart matrix
-with :math:`N - \text{columns}` degrees of freedom, and its Bartlett factor makes new columns of A. When the frame is
-full, reflections turn it back to M + K columns.
+:math:`\lambda = A z` and :math:`\rho = F z`, and a step adds :math:`c_b z_b^\top/N` for each of the B examples to A,
+and outside of the frame the K vectors :math:`\sum_b c_b x'_b/N`. Of these only the Gram matrix counts. It is a
+Wishart matrix with :math:`N - \text{columns}` degrees of freedom, and its Bartlett factor makes new columns of A. When
+the frame is full, reflections turn it back to M + K columns.
 
 Every array has a last axis of lanes, one a replica, that advance side by side: with LANES of them, loops over lanes are
 vector instructions. Arithmetic is the same in each, so that a replica does not depend on who its neighbours are. The
@@ -85,7 +85,7 @@ def _chi_again(l, d, c, x, u, generator, normals, uniforms, used):
 
 @_inlined
 def chi(lanes, freedom, generator, normals, uniforms, used, proposal, out, i):
-    """Write the length of a standard normal vector in `freedom` >= 1 dimensions to out[i] (Marsaglia and Tsang 2000)."""
+    """Write the length of a normal vector in `freedom` >= 1 dimensions to out[i] (Marsaglia and Tsang 2000)."""
     n = len(lanes)
     if freedom == 1:
         for l in range(n):

@@ -80,7 +80,24 @@ def descend(W, W_star, v, v_star, rates, student, p, teacher, p_star, steps, gen
                 fill_normal(generator, numbers)
             x = numbers[:N] if drawn else rows[order[step * batch + b]]
             error = _example(
-                W, W_star, v, v_star, sigma, student, p, teacher, p_star, x, numbers[-1], lam, g, slope, rho, h, unused, c
+                W,
+                W_star,
+                v,
+                v_star,
+                sigma,
+                student,
+                p,
+                teacher,
+                p_star,
+                x,
+                numbers[-1],
+                lam,
+                g,
+                slope,
+                rho,
+                h,
+                unused,
+                c,
             )
             for k in range(K):
                 turn[k] += error * g[k]

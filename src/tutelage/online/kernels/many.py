@@ -11,9 +11,7 @@ from tutelage.online.kernels.model import MODEL, VELOCITY, workspace
 f8, i8 = types.float64, types.int64
 
 
-@njit(
-    types.void(VELOCITY, f8[:, ::1], MODEL, UNIT, UNIT, i8, f8[:, ::1]), cache=True, error_model="numpy", nogil=True
-)
+@njit(types.void(VELOCITY, f8[:, ::1], MODEL, UNIT, UNIT, i8, f8[:, ::1]), cache=True, error_model="numpy", nogil=True)
 def velocities(velocity, states, model, student, teacher, K, out):
     """Write the velocity of each row of `states` into that of `out`."""
     P = K + model.T.shape[0]

@@ -9,7 +9,7 @@ import numpy as np
 from tutelage.online.asymptotics import denoising_erf
 from tutelage.online.ode import solve
 from tutelage.online.rule import OnlineSGD
-from tutelage.online.weights import simulate
+from tutelage.online.simulation import simulate
 from tutelage.overlaps import Overlaps
 from tutelage.papers import Reproduction
 from tutelage.papers.goldt2019.first_layer import by_units, curve_summary

@@ -10,7 +10,7 @@ import numpy as np
 from tutelage.online.asymptotics import soft_committee_erf
 from tutelage.online.ode import solve
 from tutelage.online.rule import OnlineSGD
-from tutelage.online.weights import simulate
+from tutelage.online.simulation import simulate
 from tutelage.overlaps import Overlaps
 from tutelage.papers import Reproduction
 from tutelage.papers.goldt2019.setting import deviation, informed_start, legend, page, series, table

@@ -77,7 +77,7 @@ def plateau(
     Times: `points` of them, evenly from `begin` to 1 of `alpha_max`. The standard error is that of the replicas'
     averages. `how` goes to :func:`tutelage.simulate`.
     """
-    from tutelage.online.weights import simulate
+    from tutelage.online.simulation import simulate
 
     sim = simulate(rule, state, np.linspace(begin * alpha_max, alpha_max, points), **how)
     means = sim["eg"].mean("alpha").values
