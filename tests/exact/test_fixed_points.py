@@ -231,6 +231,14 @@ def test_interrupted(monkeypatch):
     assert (point.kind, point.state.R.tolist()) == ("interrupted", start.R.tolist())
 
 
+@pytest.mark.parametrize(("activation", "lr"), [("tanh", 0.3), ("gelu", 0.1), ("square", 0.02)])
+def test_fixed_point_of_other_activations_is_that_of_the_perturbation_theory(activation, lr):
+    rule = tl.OnlineSGD(activation, lr=lr, noise=1e-3)
+    point = fixed_point(rule, tl.Overlaps([[1.2]], [[0.6]], [[1.0]]))
+    assert point.eg == close(asymptotics.perturbative(rule, committee(1, 1)), 1e-6)  # the next order is sigma^2
+    assert (point.kind, point.stable) == ("specialised", True)
+
+
 # kinds
 
 TWO = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]
@@ -305,7 +313,7 @@ def test_asymmetry_grows_with_the_exponent(held):
     size = asymmetry(R)
     small = (size > 1e-8) & (size < 1e-4)
     rate = np.polyfit(times[small], np.log(size[small]), 1)[0]
-    assert rate == close(found.exponent, 1e-3)  # measured: 1e-5
+    assert rate == close(found.exponent, 1e-4)  # measured: 6e-6
 
 
 def test_plateau_length_is_logarithmic_in_the_asymmetry(held):
@@ -314,7 +322,7 @@ def test_plateau_length_is_logarithmic_in_the_asymmetry(held):
     for times, R in runs.values():
         rising = slice(int(asymmetry(R).argmax()))
         ends.append(np.interp(0.1, asymmetry(R)[rising], times[rising]))
-    assert ends[1] - ends[0] == close(found.duration(1e-9) - found.duration(1e-6), 0.01)
+    assert ends[1] - ends[0] == close(found.duration(1e-9) - found.duration(1e-6), 1e-4)
 
 
 def test_plateau_height_is_the_flat_part(held):
@@ -324,7 +332,7 @@ def test_plateau_height_is_the_flat_part(held):
     run = tl.solve(rule, start, np.linspace(0, 4000, 4001))
     flattest = int(np.abs(np.gradient(run.eg.values)).argmin())
     assert float(run.eg[0]) > 1.5 * found.eg
-    assert float(run.eg[flattest]) == close(found.eg, 2e-3)
+    assert float(run.eg[flattest]) == close(found.eg, 1e-4)
     assert found.unstable == (K - 1) ** 2
 
 
@@ -445,6 +453,7 @@ NOISY = tl.OnlineSGD("linear", noise=0.1)  # for K = 2 and lr > 1 it has no stat
         (lambda r, s: continuation(r, s, "batch", [1]), '`parameter` must be one of "lr"'),
         (lambda r, s: continuation(r, s, "lr", [-1]), "`values` must be >= 0"),
         (lambda r, s: continuation(NOISY, s, "lr", [1.5]), "`state` must be near a stationary state"),
+        (lambda r, s: critical_learning_rate(tl.OnlineSGD("relu", lr=0.1), s), "`state` must have a positive definite"),
         (lambda r, s: critical_learning_rate(tl.OnlineSGD(lr=0), s), "`rule.lr` must be a finite number > 0"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ def continuation(rule: OnlineSGD, state: Overlaps, parameter: str, values: Array
     .. math:: z \leftarrow z + \frac{dz}{dp} \, \delta p, \qquad \frac{dz}{dp} = -J^+ \, \partial F / \partial p ,
 
     then by Newton's method; steps that fail are halved. The branch ends where it turns back (J is singular there), runs
-    to infinity, or leaves the positive semidefinite covariances: from there on the results are NaN.
+    to infinity, or leaves the positive semidefinite covariances: from there on the results are NaN, as after Ctrl-C.
 
     Parameters
     ----------
@@ -135,11 +136,16 @@ def continuation(rule: OnlineSGD, state: Overlaps, parameter: str, values: Array
     value = float(points[0])
     z = branch.begin(value, state)
     rows = []
-    for point in points.tolist():
-        value, z = branch.follow(value, z, point)
-        if value != point:
-            break
-        rows.append(_row(branch.at(point), z))
+    try:
+        for point in points.tolist():
+            value, z = branch.follow(value, z, point)
+            if value != point:
+                break
+            rows.append(_row(branch.at(point), z))
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        warnings.warn(f"interrupted: {len(rows)} of {len(points)} values were reached", stacklevel=2)
     return _dataset(branch, points, rows)
 
 
@@ -218,7 +224,9 @@ def critical_learning_rate(rule: OnlineSGD, state: Overlaps) -> float:
     Raises
     ------
     ArgumentError
-        For lr = 0, a state with no stationary state nearby, or a branch that is not followed to a crossing.
+        For lr = 0, a state with no stationary state nearby, a branch that is not followed to a crossing, or a student
+        with a kink (ReLU) exactly on its teacher, where the flow has no second derivatives;
+        :func:`tutelage.online.asymptotics.perturbative` names the critical lr of such a state when it refuses it.
 
     Notes
     -----
@@ -237,6 +245,8 @@ def critical_learning_rate(rule: OnlineSGD, state: Overlaps) -> float:
     lr = check_number("rule.lr", rule.lr, minimum=0, strict=True)
     branch = Branch(rule, state, "lr")
     z = branch.begin(lr, state)
+    if branch.at(lr).on_edge(z):
+        raise refuse("state", "have a positive definite covariance for activations with a kink", "its is singular")
     eigenvalues = _eigenvalues(branch, lr, z)
     flat = int((np.abs(eigenvalues) <= 100 * flat_below(branch.at(lr), eigenvalues)).sum())
     if flat == len(eigenvalues):

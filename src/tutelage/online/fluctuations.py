@@ -35,7 +35,7 @@ __all__ = ["fluctuations", "step_covariance"]
 
 FLOOR = 1e-6  # of the largest variance: below it a variance need not be accurate
 CANCELS = 1e-8  # of the terms it is made of: the same for the variance of eg
-SMALLEST = 1e-12  # standard deviations below it, times sqrt(N), need not be accurate
+SMALLEST = 1e-6  # standard deviations below it, times sqrt(N), need not be accurate: D is lost in rounding at 1e-16
 GAIN = 3.0  # how much better the extrapolated result is than the one whose error is estimated, as measured
 FIRST = 0.05  # first step in alpha
 NODES = (0.25, 0.5, 0.75)  # of a step, where J and D are taken
@@ -84,7 +84,8 @@ def fluctuations(
         ``eg``, ``Q``, ``R``, ``v`` as from :func:`tutelage.solve`; ``eg_std``, ``Q_std``, ``R_std``, ``v_std``, the
         standard deviation of one run; with `covariance` also ``covariance`` (alpha, coordinate, ``coordinate_``),
         multiplied by N unless `dim` is given. eg has the factor 1/2 and no label noise; ``eg_std`` is of first order in
-        the overlaps' fluctuations, and is lost in rounding where eg is below 1e-14. After Ctrl-C: the times reached.
+        the overlaps' fluctuations, and means nothing where eg is below 1e-10, the accuracy of the
+        overlaps. After Ctrl-C: the times reached.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def fluctuations(
     -----
     J and D are taken at three nodes of a step; between them they are interpolated, and Sigma is propagated by the exact
     solution for constant J and D on a step and on its halves, extrapolated to fourth order. Their difference controls
-    the step. So stiffness costs nothing: on a plateau the steps are as long as the plateau. Variances below 1e-24 or
+    the step. So stiffness costs nothing: on a plateau the steps are as long as the plateau. Variances below 1e-12 or
     1e-6 of the largest, and that of eg below 1e-8 of the terms it is made of, need not meet the tolerance.
 
     Examples

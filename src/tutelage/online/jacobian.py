@@ -166,14 +166,19 @@ class Coordinates:
 
     def differences(self, z: np.ndarray) -> np.ndarray:
         """Return J at z by central differences of order 6 of the compiled velocity; shape (n, n)."""
-        kinked = bool(self.rule.student.kinks or self.rule.teacher.kinks)
-        steps, z = self._steps(z, kinked), z + kinked * INSIDE * self._inward(z)
+        steps = self._steps(z)
+        z = z + INSIDE * self._inward(z) if self.on_edge(z) else z
         places = z + OFFSETS[:, None, None] * np.diag(steps)  # (6, n, n)
         states = self._fixed + places.reshape(-1, len(z)) @ self.embedding.T
         changes = self.shrink(self._flow(states)).reshape(places.shape)
         return np.einsum("o,oab->ba", WEIGHTS, changes) / steps
 
-    def _steps(self, z: np.ndarray, kinked: bool) -> np.ndarray:
+    def on_edge(self, z: np.ndarray) -> bool:
+        """Whether z is at a singular covariance with averages that are not smooth there, those of kinked functions."""
+        values = np.linalg.eigvalsh(self.state(z).covariance)
+        return bool(self.rule.student.kinks or self.rule.teacher.kinks) and values[0] < INSIDE * values[-1]
+
+    def _steps(self, z: np.ndarray) -> np.ndarray:
         """Return a step for each coordinate, small against the distance of the next singularity of the averages.
 
         For erf that is where 1 + C stops to be positive, else where C does; for polynomials there is none.
@@ -194,12 +199,10 @@ class Coordinates:
         return np.block([[change.Q, change.R], [change.R.T, np.zeros((M, M))]])
 
     def _inward(self, z: np.ndarray) -> np.ndarray:
-        """Return the direction of growing Q_ii, of the size of the largest entry, at a singular covariance; else 0."""
+        """Return the direction of growing Q_ii, of the size of the largest eigenvalue of the covariance."""
         K, M = self.origin.students, self.origin.teachers
-        values = np.linalg.eigvalsh(self.state(z).covariance)
-        singular = values[0] < INSIDE * values[-1]
-        y = np.concatenate([np.zeros(K * M), np.eye(K).ravel() * values[-1] * singular, np.zeros(K)])
-        return self.shrink(y)
+        largest = np.linalg.eigvalsh(self.state(z).covariance)[-1]
+        return self.shrink(np.concatenate([np.zeros(K * M), largest * np.eye(K).ravel(), np.zeros(K)]))
 
     def fast(self, z: np.ndarray) -> np.ndarray:
         """Return J at z, as good as Newton's method needs it and as fast as there is."""

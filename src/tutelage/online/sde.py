@@ -2,16 +2,18 @@ r"""The SDE view: the order parameters as a diffusion, whose noise is that of fi
 
 .. math:: dy = F(y) \, d\alpha + \sqrt{D(y) / N} \, dW
 
-with the velocity F of the ODE and the covariance D of one step (:mod:`tutelage.online.fluctuations`). Euler-Maruyama
-with steps h needs normal noise of covariance h D / N. D has no closed form, but an unbiased estimate of it is enough:
-with the increments f_j of m fresh examples and independent standard normal gamma_j,
+with the velocity F of the ODE and the covariance D of one step (:mod:`tutelage.online.fluctuations`). The method of
+Euler and Maruyama with steps h needs normal noise of covariance h D / N. D has no closed form, but an unbiased estimate
+of it is enough: with the increments f_j of m fresh examples and independent standard normal gamma_j,
 
-.. math:: \Delta y = h F + \sqrt{\frac{h}{N B m}} \sum_{j=1}^m \gamma_j (f_j - F)
+.. math:: \Delta y = \frac h2 \big[F(y) + F(y + h F(y))\big]
+          + \sqrt{\frac{h}{N B m}} \sum_{j=1}^m \gamma_j (f_j - F)
 
-has mean h F, covariance h D/N exactly, and vanishing third moments. Its fourth moments exceed those of a normal
+has noise of covariance h D/N exactly, and vanishing third moments. Its fourth moments exceed those of a normal
 increment by :math:`(h/N)^2 \mathrm{Cov}(f_a f_b, f_c f_d)/m`. So all moments that weak order 1 asks for (Kloeden and
-Platen, *Numerical Solution of SDEs*, 1992, section 14.1) are right, and what m changes is the weak error
-:math:`O(h/(m N^2))` on top of Euler's :math:`O(h)`.
+Platen, *Numerical Solution of SDEs*, 1992, section 14.1) are right. As noise is small, the drift is Heun's, of second
+order (Milstein and Tretyakov, SIAM J. Sci. Comput. 18, 1067 (1997)): the weak error is :math:`O(h^2 + h/N)` in place of
+Euler's :math:`O(h)`, which would exceed the fluctuations themselves at large N.
 
 The diffusion has N as a real number, and knows nothing of the fluctuations of |x|^2 or of steps as discrete events: it
 agrees with SGD in means and variances to leading order in 1/N. Near the boundary of the possible overlaps (perfect
@@ -46,7 +48,7 @@ class Sde:
     times : array, shape (times,)
         Asked times; every interval between them is divided into equal steps.
     dim : float
-        N > 0, not necessarily an integer; infinite: Euler's method for the ODE.
+        N > 0, not necessarily an integer; infinite: Heun's method for the ODE.
     seed, index : int
         Of the random numbers.
     step : float

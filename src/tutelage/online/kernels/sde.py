@@ -1,4 +1,4 @@
-"""The Euler-Maruyama steps of the order parameters, compiled; right-hand side and units come as function pointers."""
+"""Steps of the order parameters as a diffusion, compiled; right-hand side and units come as function pointers."""
 
 from __future__ import annotations
 
@@ -106,13 +106,13 @@ def _kick(model, a, fields, value, slope, zeta, gamma, error, c, weighted, kick)
 
 
 @njit(cache=True, error_model="numpy")
-def _move(y, model, K, step, scale, gammas, dy, kick):
-    """Add one Euler step, drift and decay, and the noise scale (kick - gammas dy)."""
+def _decayed(y, model, K, dy, out):
+    """Write the drift: the velocity dy without decay, and the decay."""
     M = model.T.shape[0]
     Q0, v0 = K * M, K * M + K * K
     for p in range(y.shape[0]):
         rate = model.decay if p < Q0 else 2 * model.decay if p < v0 else model.decay_readout
-        y[p] += step * (dy[p] - rate * y[p]) + scale * (kick[p] - gammas * dy[p])
+        out[p] = dy[p] - rate * y[p]
 
 
 @njit(
@@ -122,7 +122,9 @@ def _move(y, model, K, step, scale, gammas, dy, kick):
     nogil=True,
 )
 def advance(velocity, y, model, undecayed, student, teacher, K, step, dim, samples, generator, count):
-    """Make `count` Euler-Maruyama steps of length `step` in alpha; `undecayed` is the model with decays zero.
+    """Make `count` steps of length `step` in alpha; `undecayed` is the model with decays zero.
+
+    The noise is that of Euler and Maruyama, the drift the mean of those at both ends of an Euler step (Heun).
 
     Each step draws (K + M + 2) samples normal numbers, none if dim is infinite.
     """
@@ -130,6 +132,7 @@ def advance(velocity, y, model, undecayed, student, teacher, K, step, dim, sampl
     P = K + M
     C, L, a, work = np.empty((P, P)), np.empty((P, P)), np.empty(P), np.empty((workspace(P), P))
     dy, kick = np.empty_like(y), np.zeros_like(y)
+    drift, later, ahead = np.empty_like(y), np.empty_like(y), np.empty_like(y)
     flat, flat_value, flat_slope = np.empty(P * m), np.empty(P * m), np.empty(P * m)
     fields, value, slope = flat.reshape(P, m), flat_value.reshape(P, m), flat_slope.reshape(P, m)
     error, c, weighted = np.empty(m), np.empty((K, m)), np.empty((K, m))
@@ -149,4 +152,9 @@ def advance(velocity, y, model, undecayed, student, teacher, K, step, dim, sampl
             gammas = 0.0
             for j in range(m):
                 gammas += normals[P + 1, j]
-        _move(y, model, K, step, scale, gammas, dy, kick)
+        _decayed(y, model, K, dy, drift)
+        for p in range(y.shape[0]):
+            ahead[p] = y[p] + step * drift[p]
+        velocity(ahead, model, student, teacher, C, a, work, later)
+        for p in range(y.shape[0]):
+            y[p] += 0.5 * step * (drift[p] + later[p]) + scale * (kick[p] - gammas * dy[p])
