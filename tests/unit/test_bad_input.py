@@ -149,8 +149,8 @@ TIMES = [
         ("atol", "'small'", {"atol": "small"}),
         ("method", "'euler'", {"method": "euler"}),
         ("method", "5", {"method": 5}),
-        ("activation", "'mine'", {"rule": tl.OnlineSGD(tl.Activation(np.tanh, lambda x: 1 / np.cosh(x) ** 2, "mine"))}),
-        ("teacher_activation", "'square'", {"rule": tl.OnlineSGD("erf", "square")}),
+        ("activation", "'mine'", {"rule": tl.OnlineSGD(tl.Activation(np.abs, np.sign, "mine", kinks=(0,)))}),
+        ("teacher_activation", "'relu'", {"rule": tl.OnlineSGD("tanh", "relu")}),
     ],
 )
 def test_solve(name: str, given: str, changes: dict[str, Any]) -> None:

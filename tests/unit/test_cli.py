@@ -250,7 +250,7 @@ def test_bad_file_is_one_line_that_names_the_key(text, tmp_path, capsys):
 
 
 def test_activations_without_equations_name_the_key(tmp_path, capsys):
-    (tmp_path / "p.toml").write_text("student.activation = 'square'\nteacher.activation = 'erf'")
+    (tmp_path / "p.toml").write_text("student.activation = 'relu'\nteacher.activation = 'tanh'")
     fails(capsys, ["run", "p.toml"], "key `student.activation` must")
 
 

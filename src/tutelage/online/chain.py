@@ -83,7 +83,7 @@ class Chain:
 
         lanes, same, rates = (0,) * self._v.shape[1], rule.student == rule.teacher, np.array(rule.rates)
         units, frame = (*student, *teacher, same), (self._A, self._columns, self._v, self._F, self._v_star)
-        walk(lanes, *frame, rates, *units, self._dim, count, self._need, *self._random)
+        walk(len(lanes))(lanes, *frame, rates, *units, self._dim, count, self._need, *self._random)
 
     def step(self) -> None:
         """Make one step as the rule states it, with the random numbers of the compiled one."""

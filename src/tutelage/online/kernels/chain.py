@@ -15,13 +15,14 @@ number of lanes is the length of a tuple, `lanes`, hence known to the compiler.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit, types
 
 from tutelage.kernels.draws import fill_normal, fill_uniform
 from tutelage.kernels.units import UNIT
-from tutelage.online.kernels.lanes import LANES
 
 WIDTH = 8  # of the vectorised loops in compiled units
 
@@ -237,8 +238,7 @@ def _signature(lanes):
     )  # fmt: skip
 
 
-@njit([_signature(1), _signature(LANES)], cache=True, error_model="numpy", nogil=True)
-def walk(
+def _walk(
     lanes, A, columns, v, F, v_star, rates, student, p, teacher, p_star, same, N, steps, need,
     generator, normals, uniforms, used,
 ):  # fmt: skip
@@ -281,13 +281,15 @@ def walk(
     x, g, slope = np.zeros(size), np.empty(size), np.empty(size)
     x_student, g_student, slope_student = x[:begin], g[:begin], slope[:begin]
     x_teacher, g_teacher, slope_teacher = x[begin:], g[begin:], slope[begin:]
-    c, turn, error, length = np.empty((batch, K, n)), np.empty((K, n)), np.empty(n), np.empty((1, n))
+    c, turn, length = np.empty((batch, K, n)), np.empty((K, n)), np.empty((1, n))
+    error, move = np.empty(n), np.empty(n)
     proposal = np.empty((2, n))
     L, T = np.empty((K, K, n)), np.empty((most, most, n))
     for _ in range(steps):
         count = columns[0]
         for l in range(n):
-            refill(l, generator, normals, uniforms, used, need)
+            if used[l, 0] + need > normals.shape[1] or used[l, 1] + need > uniforms.shape[1]:
+                refill(l, generator, normals, uniforms, used, need)
         if sigma > 0.0:
             take(lanes, normals, used, noise, 0, batch)
         for b in range(batch):
@@ -304,12 +306,18 @@ def walk(
         for b in range(batch):
             _errors(lanes, v, v_star, sigma, noise, g, slope, begin, stride, b, rate, error, c, turn)
         if moves:
-            for b in range(batch):
-                shrink = decay if b == 0 else 0.0
+            if decay != 0.0:
                 for k in range(K):
                     for j in range(count):
                         for l in range(n):
-                            A[k, j, l] += scale * (c[b, k, l] * z[b, j, l]) - shrink * A[k, j, l]
+                            A[k, j, l] -= decay * A[k, j, l]
+            for b in range(batch):
+                for k in range(K):
+                    for l in range(n):
+                        move[l] = scale * c[b, k, l]
+                    for j in range(count):
+                        for l in range(n):
+                            A[k, j, l] += move[l] * z[b, j, l]
             freedom = N - count
             new = min(most, freedom)
             if new > 0 and batch == 1:
@@ -329,3 +337,9 @@ def walk(
         for k in range(K):
             for l in range(n):
                 v[k, l] -= rate_readout * turn[k, l] + decay_readout * v[k, l]
+
+
+@lru_cache
+def walk(lanes: int) -> Any:
+    """Return :func:`_walk` compiled for so many lanes, 1 or LANES."""
+    return njit(_signature(lanes), cache=True, error_model="numpy", nogil=True)(_walk)
