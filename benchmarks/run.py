@@ -17,13 +17,30 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numba as nb
 import numpy as np
 
 import baseline
+import chain
 import draws
 import tutelage as tl
+from tutelage.kernels.elementary import asin
+from tutelage.online.kernels.model import SIGNATURE, VELOCITY
 
 Row = tuple[str, float, float]
+
+
+@nb.njit(nb.void(nb.int64, VELOCITY, *SIGNATURE.args))
+def repeat(times, kernel, y, model, student, teacher, C, a, work, dy):  # type: ignore[no-untyped-def]
+    for _ in range(times):
+        kernel(y, model, student, teacher, C, a, work, dy)
+
+
+@nb.njit
+def arcsines(times: int, x: np.ndarray, out: np.ndarray) -> None:
+    for _ in range(times):
+        for i in range(len(x)):
+            out[i] = asin(x[i])
 
 
 def alternate(ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 5) -> tuple[float, float]:
@@ -52,28 +69,57 @@ def ode() -> Row:
     return "ODE, K=M=4, alpha=500, against SciPy DOP853 with vectorised NumPy", ours, theirs
 
 
-def velocity() -> Row:
-    """One right-hand side at K = 4, M = 2, against the same in vectorised NumPy."""
+def _velocity(students: int, teachers: int, activation: str = "erf", calls: int = 1000) -> Callable[[], None]:
+    """Return a call that evaluates a compiled right-hand side `calls` times, from compiled code."""
+    from tutelage.online.integration import quadrature_step
     from tutelage.online.kernels.model import workspace
     from tutelage.online.vector import compiled_velocity, constants, start_vector, units
 
-    state, rule = tl.Overlaps.random(4, 2, 784, seed=0), tl.OnlineSGD("erf", lr=0.5, noise=0.1)
-    y, model, P = start_vector(state), constants(rule, state), 6
+    state = tl.Overlaps.random(students, teachers, 784, seed=0)
+    rule = tl.OnlineSGD(activation, lr=0.5, noise=0.1)
+    y, P = start_vector(state), students + teachers
     buffers = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P)), np.empty_like(y)
-    kernel, both = compiled_velocity(rule), units(rule)
+    arguments = (y, constants(rule, state, quadrature_step(rule, state, 1e-7)), *units(rule), *buffers)
+    kernel = compiled_velocity(rule)
+    return lambda: repeat(calls, kernel, *arguments)
+
+
+def velocity() -> Row:
+    """One right-hand side at K = 4, M = 2, against the same in vectorised NumPy."""
+    from tutelage.online.vector import start_vector
+
+    state = tl.Overlaps.random(4, 2, 784, seed=0)
+    y = start_vector(state)
     rest = {"activation": "erf", "lr": 0.5, "lr_readout": 0.0, "noise": 0.1, "decay": 0.0, "batch": 1, "train": "first"}
 
-    def ours() -> None:
-        for _ in range(1000):
-            kernel(y, model, *both, *buffers)
-
     def theirs() -> None:
-        for _ in range(1000):
+        for _ in range(100):
             baseline.velocity(y, 4, 2, state.T, state.v_star, **rest)
 
+    ours = _velocity(4, 2)
     ours()
     a, b = alternate(ours, theirs)
-    return "right-hand side, K=4, M=2 (called from Python), against vectorised NumPy", a / 1000, b / 1000
+    return "right-hand side, erf, K=4, M=2, against vectorised NumPy", a / 1000, b / 100
+
+
+def large_velocity() -> Row:
+    """One right-hand side at K = 16, M = 8, against its arcsines alone: a ratio below one."""
+    count = 136 * 300  # pairs of students, times pairs of fields
+    x, out = np.random.default_rng(0).uniform(-1, 1, count), np.empty(count)
+    ours = _velocity(16, 8, calls=50)
+    ours()
+    arcsines(1, x, out)
+    a, b = alternate(ours, lambda: arcsines(50, x, out))
+    return "right-hand side, erf, K=16, M=8, against its arcsines alone", a / 50, b / 50
+
+
+def general_velocity() -> Row:
+    """One right-hand side of tanh units by quadrature, against the closed form of erf units."""
+    ours, theirs = _velocity(3, 2, "tanh", calls=20), _velocity(3, 2)
+    ours()
+    theirs()
+    a, b = alternate(ours, theirs)
+    return "right-hand side, K=3, M=2, tanh by quadrature to 1e-7, against erf", a / 20, b / 1000
 
 
 def sgd_step(steps: int = 20_000) -> Row:
@@ -131,8 +177,9 @@ def main() -> None:
     """Print all rows."""
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{'':78}{'ours':>12}{'baseline':>12}{'ratio':>8}")
-    for name, ours, theirs in [ode(), velocity(), sgd_step(), *draws.run()]:
-        print(f"{name:78}{ours * 1e6:9.2f} us{theirs * 1e6:9.2f} us{theirs / ours:8.1f}")
+    rows = [ode(), velocity(), large_velocity(), general_velocity(), sgd_step(), *chain.run(), *draws.run()]
+    for name, ours, theirs in rows:
+        print(f"{name:78}{ours * 1e6:9.3f} us{theirs * 1e6:9.3f} us{theirs / ours:8.1f}")
     for name, seconds in processes():
         print(f"{name:78}{seconds:8.2f} s CPU")
 

@@ -16,6 +16,7 @@ from tutelage.errors import check_array, check_count, refuse
 __all__ = ["Overlaps"]
 
 CANCELS = 1e-7  # of the terms it is made of: a smaller error is computed from differences
+DRAWN = 10**6  # components of random weights that are drawn one by one
 SEMIDEFINITE = 1e-10  # of the largest diagonal entry: how negative an eigenvalue may be by rounding
 
 
@@ -158,12 +159,25 @@ class Overlaps:
     def random(cls, students: int, teachers: int, dim: int, seed: int = 0) -> Overlaps:
         """Return the overlaps of `students` and `teachers` weight vectors drawn from N(0, 1) in `dim` dimensions.
 
-        Off-diagonal entries are of order 1/sqrt(dim); v = v_star = 1.
+        Off-diagonal entries are of order 1/sqrt(dim); v = v_star = 1. Beyond 10^6 components in all, the overlaps are
+        drawn in place of the weights, from the Wishart law that they have.
         """
         K, M = check_count("students", students), check_count("teachers", teachers)
-        N = check_count("dim", dim)
-        weights = np.random.default_rng(check_count("seed", seed, minimum=0)).standard_normal((K + M, N))
-        return cls.from_weights(weights[:K], weights[K:])
+        N, rng = check_count("dim", dim), np.random.default_rng(check_count("seed", seed, minimum=0))
+        if (K + M) * N <= DRAWN or N < K + M:
+            weights = rng.standard_normal((K + M, N))
+            return cls.from_weights(weights[:K], weights[K:])
+        rows = np.tril(rng.standard_normal((K + M, K + M)), -1) + np.diag(np.sqrt(rng.chisquare(N - np.arange(K + M))))
+        state = cls.from_weights(rows[:K], rows[K:])  # divided by K + M
+        return cls._scaled(state, (K + M) / N)
+
+    @classmethod
+    def _scaled(cls, state: Overlaps, factor: float) -> Overlaps:
+        """Return the state with all overlaps multiplied by `factor`, known as accurately."""
+        scaled = cls(factor * state.Q, factor * state.R, factor * state.T, state.v, state.v_star)
+        if state._rows is not None:
+            object.__setattr__(scaled, "_rows", np.sqrt(factor) * state._rows)
+        return scaled
 
     def generalisation_error(
         self, activation: ActivationLike, teacher_activation: ActivationLike | None = None

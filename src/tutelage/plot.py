@@ -78,7 +78,8 @@ def learning_curve(
 ) -> Figure:
     r"""Draw the generalisation error :math:`\epsilon_g` against :math:`\alpha`, both axes logarithmic.
 
-    Convention: eg has the factor 1/2 and no label noise. Values <= 0 are gaps; a light band holds 68 % of the replicas.
+    Convention: eg has the factor 1/2 and no label noise. Values <= 0 are gaps. A light band holds 68 % of the replicas;
+    around a line it is one standard deviation of a single run, where theory knows it (:func:`tutelage.fluctuations`).
 
     Parameters
     ----------
@@ -248,8 +249,12 @@ def _draw(ax: Axes, ds: Any, name: str, index: tuple[int, ...], simulated: bool,
     curve = np.where(mean > 0, mean, np.nan) if name == "eg" else mean
     spacing = SPACING if np.isfinite(curve).any() else None  # matplotlib cannot space markers of nothing
     ax.plot(alpha, curve, ls=ls, marker=marker, mfc="none", markevery=spacing, **look)
+    band: Any = {"color": look["color"], "linewidth": 0, "where": np.isfinite(curve)}
+    if not simulated and f"{name}_std" in ds:
+        spread = ds[f"{name}_std"].values[(..., *index)]
+        low = mean - spread if name != "eg" else np.maximum(mean - spread, 0.01 * mean)  # the axis is logarithmic
+        ax.fill_between(alpha, low, mean + spread, alpha=0.15, **band)
     if len(runs) > 1:
-        band: Any = {"color": look["color"], "linewidth": 0, "where": np.isfinite(curve)}
         sem = (runs.std(0, ddof=1) / np.sqrt(runs.count(0))).filled(np.nan)
         ax.fill_between(alpha, mean - sem, mean + sem, alpha=0.4, **band)
         if name == "eg":

@@ -33,12 +33,15 @@ def looped(f):
     return loop
 
 
-LOOPS = {f.__name__: looped(f) for f in (elementary.exp, elementary.log, elementary.erf, elementary.asin)}
+LOOPS = {
+    f.__name__: looped(f) for f in (elementary.exp, elementary.expm1, elementary.log, elementary.erf, elementary.asin)
+}
 LOOPS |= {"sin_2pi": looped(sin_2pi), "cos_2pi": looped(cos_2pi)}
-SCALARS = {name: getattr(elementary, name) for name in ("exp", "log", "erf", "asin")}
+SCALARS = {name: getattr(elementary, name) for name in ("exp", "expm1", "log", "erf", "asin")}
 SCALARS |= {"sin_2pi": sin_2pi, "cos_2pi": cos_2pi}
 EXACT: dict[str, Callable] = {
     "exp": mp.exp,
+    "expm1": mp.expm1,
     "log": mp.log,
     "erf": mp.erf,
     "asin": mp.asin,
@@ -46,7 +49,7 @@ EXACT: dict[str, Callable] = {
     "cos_2pi": lambda u: mp.cospi(2 * u),
 }
 # The errors stated in the docstrings.
-STATED = {"exp": 1.1, "log": 1.0, "erf": 1.8, "asin": 1.15, "sin_2pi": 1.25, "cos_2pi": 1.25}
+STATED = {"exp": 1.1, "expm1": 2.4, "log": 1.0, "erf": 1.8, "asin": 1.15, "sin_2pi": 1.25, "cos_2pi": 1.25}
 
 
 def evaluated(name: str, x) -> np.ndarray:
@@ -84,6 +87,15 @@ def points(name: str) -> np.ndarray:
                 uniform(-1, 1, 6_000),
                 tiny,
                 neighbours(-708.0, 709.7, 0.3465736),
+            ],
+            "expm1": [
+                uniform(-40, 690, 6_000),
+                uniform(-2, 2, 8_000),
+                uniform(0.3, 0.4, 3_000),
+                -np.exp(uniform(-600, 1, 1_000)),
+                tiny,
+                neighbours(0.3465736, 1.0397208, 36.7),
+                -neighbours(0.3465736, 0.6931472, 36.7),
             ],
             "log": [
                 np.exp(uniform(-708, 709, 6_000)),

@@ -1,0 +1,199 @@
+"""Activations: names, functions of the user's own, what is refused, and their compiled twins."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import tutelage as tl
+from tutelage.activations import NAMES, activation
+from tutelage.kernels.units import unit
+
+X = np.concatenate(
+    [np.linspace(-37, 37, 741), np.geomspace(1e-12, 1, 60), -np.geomspace(1e-12, 1, 60), [-700.0, 700.0]]
+)
+KNOWN = [n for n in NAMES if "(" not in n and n != "hermite-k"]
+KNOWN += ["leaky_relu(0.2)", "hermite-3", "polynomial(0.5, -1.0, 0.25)"]
+
+
+def compiled(g: tl.Activation, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    kernel, parameters = g.unit
+    value, slope = np.empty_like(x), np.empty_like(x)
+    kernel(x, parameters, value, slope)
+    return value, slope
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_compiled_units_are_the_functions(name: str) -> None:
+    g = activation(name)
+    x = X if g.kind != "polynomial" else X[np.abs(X) < 40]
+    value, slope = compiled(g, x)
+    np.testing.assert_allclose(value, g.f(x), rtol=2e-14, atol=1e-15)
+    np.testing.assert_allclose(slope, g.df(x), rtol=2e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_derivatives_are_derivatives(name: str) -> None:
+    g = activation(name)
+    x, h = np.linspace(-6, 6, 400), 1e-5  # zero is not among them
+    np.testing.assert_allclose(g.df(x), (g.f(x + h) - g.f(x - h)) / (2 * h), rtol=1e-7, atol=1e-7)
+
+
+EXACT = {
+    "tanh": mp.tanh,
+    "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
+    "softplus": lambda x: mp.log1p(mp.exp(x)),
+    "silu": lambda x: x / (1 + mp.exp(-x)),
+    "erf": lambda x: mp.erf(x / mp.sqrt(2)),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_compiled_units_keep_their_relative_accuracy(name: str) -> None:
+    x = X[np.abs(X) < 600]
+    value, _ = compiled(activation(name), x)
+    with mp.workdps(40):
+        exact = np.array([float(EXACT[name](mp.mpf(v))) for v in x.tolist()])
+    np.testing.assert_allclose(value, exact, rtol=8 * np.finfo(float).eps, atol=1e-290)
+
+
+def test_polynomials_take_any_coefficients() -> None:
+    c = np.array([0.3, -1.0, 0.0, 2.0, 0.1])
+    value, slope = np.empty(5), np.empty(5)
+    x = np.linspace(-2, 2, 5)
+    unit("polynomial")(x, c, value, slope)
+    np.testing.assert_allclose(value, np.polynomial.polynomial.polyval(x, c))
+    np.testing.assert_allclose(slope, np.polynomial.polynomial.polyval(x, np.polynomial.polynomial.polyder(c)))
+
+
+OWN = {
+    "ufuncs": tl.Activation(np.sin, np.cos),
+    "functions of arrays": tl.Activation(lambda x: np.exp(-(x**2)), lambda x: -2 * x * np.exp(-(x**2))),
+    "functions of one number": tl.Activation(math.atan, lambda x: 1 / (1 + x * x)),
+    "with a branch": tl.Activation(
+        lambda x: x if x > 0 else 0.5 * x, lambda x: 1.0 if x > 0 else 0.5, "halved", kinks=[0]
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_functions_of_ones_own_are_compiled(kind: str) -> None:
+    g = OWN[kind]
+    x = np.linspace(-3, 3, 101)
+    value, slope = compiled(g, x)
+    np.testing.assert_allclose(value, g.f(x), atol=1e-15)
+    np.testing.assert_allclose(slope, g.df(x), atol=1e-15)
+    assert g.kind == "own"
+
+
+def test_names_of_ones_own() -> None:
+    assert OWN["ufuncs"].name == "sin"
+    assert OWN["functions of arrays"].name == "own"
+    assert tl.Activation(np.tanh, lambda x: 1 / np.cosh(x) ** 2).name == "own"  # "tanh" is ours
+    assert OWN["with a branch"].name == "halved"
+    assert OWN["ufuncs"] == tl.Activation(np.sin, np.cos)
+    assert OWN["ufuncs"] != tl.Activation(np.cos, lambda x: -np.sin(x))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.sin, np.sin), r"`df` must be the derivative of `f`, but is \S+ at x = \S+, where f' = \S+"),
+        ((np.sin, lambda x: 2 * np.cos(x)), r"`df` must be the derivative"),
+        ((np.abs, np.sign), r"`kinks` must name every point where `f` or `df` jumps, such as -?\d\S*, but is \(\)"),
+        ((np.floor, lambda x: 0 * x), "`kinks` must name every point"),
+        ((lambda x: np.where(x > 1.5, 1.0, 0.0), lambda x: 0 * x, "late", (1.0,)), r"such as 1\.5"),
+        ((np.log, lambda x: 1 / x), "`f` must be finite"),
+        (("sin", np.cos), "`f` must be a function, but is 'sin'"),
+        ((np.sin, 1.0), "`df` must be a function, but is 1.0"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_what_is_no_activation_is_refused(arguments, message: str) -> None:
+    with pytest.raises(tl.ArgumentError, match=message):
+        tl.Activation(*arguments)
+
+
+def test_jumps_are_known() -> None:
+    assert activation("step").jumps
+    assert activation("sign").jumps
+    assert tl.Activation(np.sign, lambda x: 0.0 * x, "mine", kinks=(0,)).jumps
+    assert not activation("relu").jumps
+    assert not activation("tanh").jumps
+
+
+def test_a_jump_is_no_student_unless_its_layer_stays() -> None:
+    with pytest.raises(tl.ArgumentError, match=r"`activation` must have a derivative .*but 'step' jumps"):
+        tl.OnlineSGD("step")
+    state = tl.Overlaps(np.eye(2), [[0.5], [0.1]], [[1.0]])
+    rule = tl.OnlineSGD("step", "sign", train="readout", lr_readout=0.5)
+    ode = tl.solve(rule, state, [0, 5])
+    sim = tl.simulate(rule, state, [0, 5], dim=10_000, replicas=16)
+    assert np.abs((sim.v_mean - ode.v)[1] / sim.v_sem[1]).max() < 4
+    with pytest.raises(tl.ArgumentError, match=r"`activation` must have a derivative where J2 takes it"):
+        tl.gaussian.J2("sign", np.eye(2))
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "given"), [("tanh", "relu", "'relu' has kinks"), ("silu", "step", "'step' has kinks")]
+)
+def test_kinks_among_smooth_units_have_no_equations_but_a_chain(student: str, teacher: str, given: str) -> None:
+    state, rule = tl.Overlaps(np.eye(1), [[0.5]], [[1.0]]), tl.OnlineSGD(student, teacher)
+    with pytest.raises(tl.ArgumentError, match=rf"`teacher_activation` must be smooth.*{given}.*engine=\"chain\""):
+        tl.solve(rule, state, [1])
+    assert np.isfinite(tl.simulate(rule, state, [1], dim=100, replicas=2).eg).all()
+
+
+def test_averages_of_two_fields_by_the_plane() -> None:
+    """Functions of one's own, in stacks, singular covariances included, against closed forms of sin."""
+    g, rng = OWN["ufuncs"], np.random.default_rng(0)
+    A = rng.standard_normal((40, 3, 3))
+    C = A @ np.swapaxes(A, 1, 2)
+    C[0], C[1], C[2] = np.ones((3, 3)), np.zeros((3, 3)), np.outer([1, -1, 2], [1, -1, 2])
+    p, c, q = C[:, 0, 0], C[:, 0, 2], C[:, 2, 2]
+    two = C[:, [0, 2]][:, :, [0, 2]]
+    np.testing.assert_allclose(tl.gaussian.I2(g, two), np.exp(-(p + q) / 2) * np.sinh(c), atol=1e-12)
+    np.testing.assert_allclose(tl.gaussian.J2(g, two), np.exp(-(p + q) / 2) * np.cosh(c), atol=1e-12)
+    # <cos(x1) x2 sin(x3)> = -C12 <sin x1 sin x3> + C23 <cos x1 cos x3>
+    exact = np.exp(-(p + q) / 2) * (C[:, 1, 2] * np.cosh(c) - C[:, 0, 1] * np.sinh(c))
+    np.testing.assert_allclose(tl.gaussian.I3(g, C), exact, atol=1e-12)
+
+
+def test_linear_arguments_of_i4_by_the_plane() -> None:
+    g, rng = OWN["ufuncs"], np.random.default_rng(1)
+    A = rng.standard_normal((4, 4)) / 2
+    C = A @ A.T
+    value = float(tl.gaussian.I4((g, g, "linear", "linear"), C))
+    x = rng.standard_normal((2_000_000, 4)) @ A.T
+    sample = np.cos(x[:, 0]) * np.cos(x[:, 1]) * x[:, 2] * x[:, 3]
+    assert abs(sample.mean() - value) < 4 * sample.std() / np.sqrt(len(sample))
+    p, c, q = C[0, 0], C[0, 1], C[1, 1]
+    even, odd = np.exp(-(p + q) / 2) * np.cosh(c), np.exp(-(p + q) / 2) * np.sinh(c)
+    # twice Stein's lemma: cos' = -sin, and so on
+    exact = C[2, 3] * even - (C[0, 2] * C[0, 3] + C[1, 2] * C[1, 3]) * even
+    exact += (C[0, 2] * C[1, 3] + C[1, 2] * C[0, 3]) * odd
+    assert value == pytest.approx(exact, abs=1e-12)
+
+
+def test_the_quadrature_reports_its_error() -> None:
+    from tutelage.gaussian import QuadratureError, product_average
+
+    C = [[1.0, 0.5], [0.5, 2.0]]
+    exact = math.exp(-1.5) * math.sinh(0.5)
+    for tolerance in (1e-6, 1e-11):
+        average = product_average([np.sin, np.sin], C, tolerance=tolerance)
+        assert abs(average.value - exact) <= average.error <= tolerance
+    with pytest.raises(QuadratureError, match="kinks") as caught:
+        product_average([lambda x: np.abs(np.sin(3 * x)), np.cos, np.cos], np.eye(3) + 0.2, budget=100_000)
+    assert caught.value.error > 1e-11
+
+
+def test_random_overlaps_in_huge_dimensions_have_the_right_law() -> None:
+    N = 10**10
+    C = np.array([tl.Overlaps.random(2, 1, N, seed=seed).covariance for seed in range(500)])
+    spread = np.sqrt(N) * C.std(0)
+    np.testing.assert_allclose(spread, np.ones((3, 3)) + (np.sqrt(2) - 1) * np.eye(3), rtol=0.12)
+    assert np.abs(np.sqrt(N) * (C.mean(0) - np.eye(3))).max() < 0.2
