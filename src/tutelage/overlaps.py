@@ -145,14 +145,11 @@ class Overlaps:
             Teachers: :math:`T = F F^\top`.
         """
         K, M = self.students, self.teachers
-        rows = self._rows
-        if rows is None:
-            values, vectors = np.linalg.eigh(self.covariance)
-            # What rounding leaves of a zero would be amplified by the root: units that coincide would be 1e-8 apart.
-            values[values < 4 * (K + M) * np.finfo(float).eps * values[-1]] = 0.0
-            rows = vectors * np.sqrt(values)
+        values, vectors = np.linalg.eigh(self.covariance)  # not from weights, which a file would not know
+        # What rounding leaves of a zero would be amplified by the root: units that coincide would be 1e-8 apart.
+        values[values < 4 * (K + M) * np.finfo(float).eps * values[-1]] = 0.0
+        rows = vectors * np.sqrt(values)
         triangle: np.ndarray = np.linalg.qr(np.concatenate([rows[K:], rows[:K]]).T, mode="r").T  # type: ignore[attr-defined]
-        triangle = np.pad(triangle, ((0, 0), (0, K + M - triangle.shape[1])))
         return np.ascontiguousarray(triangle[M:]), np.ascontiguousarray(triangle[:M, :M])
 
     @classmethod

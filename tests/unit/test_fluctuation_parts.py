@@ -264,3 +264,18 @@ def test_far_into_perfect_learning_rounding_does_not_stop_the_integration():
     ds = fluctuations(tl.OnlineSGD("linear", lr=0.3), tl.Overlaps.random(2, 2, 60, seed=5), [1.0, 300.0], samples=64)
     assert float(ds.eg_std[1]) < 1e-9
     assert float(ds.R_std[1].max()) < 1e-5
+
+
+def test_results_are_made_again_from_their_file(tmp_path):
+    rule, here = tl.OnlineSGD("erf", lr=0.5, noise=0.1), tl.Overlaps.random(2, 2, 100, seed=1)
+    for made in (
+        tl.fluctuations(rule, here, [0, 1, 2], dim=100),
+        tl.simulate(rule, here, [0, 1], dim=10**6, replicas=3, seed=5),
+        tl.simulate(rule, here, [0, 1], dim=100, replicas=3, engine="sde", step=0.02),
+    ):
+        tl.save(made, tmp_path / "made.nc")
+        assert tl.rerun(tl.load(tmp_path / "made.nc")).identical(made)
+    own = tl.simulate(tl.OnlineSGD(tl.Activation(np.sin, np.cos)), here, [0, 1], dim=100, replicas=2)
+    with pytest.raises(tl.ArgumentError, match=r"`rule` must be given again, but .*'sin', a function that a file"):
+        tl.rerun(own)
+    assert tl.rerun(own, rule=tl.OnlineSGD(tl.Activation(np.sin, np.cos))).eg.equals(own.eg)

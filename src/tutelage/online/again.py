@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tutelage.errors import refuse
+from tutelage.activations import activation
+from tutelage.errors import ArgumentError, refuse
+from tutelage.online.fluctuations import fluctuations
 from tutelage.online.ode import solve
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.simulation import ENGINES, simulate
@@ -23,7 +25,7 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     Parameters
     ----------
     ds : xarray.Dataset
-        Of ``solve`` or ``simulate``, fresh or loaded from a file.
+        Of ``solve``, ``simulate`` or ``fluctuations``, fresh or loaded from a file.
     **changes
         Arguments of that call to replace: ``rule``, ``alpha``, ``replicas``, ``rtol``, ... What a file cannot hold must
         be given again: ``inputs``, ``held_out`` and ``weights`` that are arrays of the user's own.
@@ -47,11 +49,14 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     """
     settings = _settings(ds)
     state = changes.pop("state") if "state" in changes else start(ds)
-    rule = changes.pop("rule") if "rule" in changes else OnlineSGD(**settings["rule"])
+    rule = changes.pop("rule") if "rule" in changes else _rule(settings["rule"])
     alpha = changes.pop("alpha", settings["alpha"])
     if settings["view"] == "ode":
         arguments = {name: settings[name] for name in ("rtol", "atol", "method")}
         return solve(rule, state, alpha, **(arguments | changes))
+    if settings["view"] == "fluctuations":
+        arguments = {name: settings[name] for name in ("dim", "rtol", "samples", "covariance")}
+        return fluctuations(rule, state, alpha, **(arguments | changes))
     inputs = settings["inputs"]
     if inputs["kind"] != "gaussian" and "inputs" not in changes:
         raise refuse("inputs", "be given again, as the file does not hold them", "was not given")
@@ -65,11 +70,22 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     return simulate(rule, state, alpha, **({"engine": settings["view"]} | arguments | changes))
 
 
+def _rule(settings: dict[str, Any]) -> OnlineSGD:
+    """Return the rule of stored settings, or refuse one whose activation was a function of the user's own."""
+    for name in ("activation", "teacher_activation"):
+        try:
+            activation(settings[name])
+        except ArgumentError:
+            but = f"has the {name} {settings[name]!r}, a function that a file cannot hold"
+            raise refuse("rule", "be given again", f"the one that the dataset was made with {but}") from None
+    return OnlineSGD(**settings)
+
+
 def _settings(ds: Any) -> dict[str, Any]:
     """Return how a dataset was made, or refuse one that does not tell."""
     try:
         settings = json.loads(ds.attrs["settings"])
-        if "kind" not in ds.attrs and settings["view"] in ("ode", *ENGINES):
+        if "kind" not in ds.attrs and settings["view"] in ("ode", "fluctuations", *ENGINES):
             return settings
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
