@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, check_number, refuse
+from tutelage.errors import check_array, check_number, check_type, refuse
 
 __all__ = ["Activation", "ActivationLike", "activation", "polynomial"]
 
@@ -41,7 +41,7 @@ class Activation:
     name : str, optional
         As it will stand in the attributes of results; default: that of `f`.
     kinks : tuple of float
-        Where g or g' jumps; empty for smooth functions.
+        Where g or a derivative of it jumps; empty for smooth functions.
     kind : str
         The compiled family it belongs to; ``"own"`` for what a user defines.
     parameters : tuple of float
@@ -50,7 +50,7 @@ class Activation:
     Raises
     ------
     ArgumentError
-        For a `df` that is not the derivative of `f`, or a jump of either that `kinks` does not name.
+        For a `df` that is not the derivative of `f`, or a jump of either between -6 and 6 that `kinks` does not name.
 
     Examples
     --------
@@ -68,9 +68,11 @@ class Activation:
     def __post_init__(self) -> None:
         if self.kind != OWN:
             return
+        check_type("name", self.name, str)
         for name in ("f", "df"):
             object.__setattr__(self, name, _elementwise(name, getattr(self, name)))
-        kinks = check_array("kinks", self.kinks, ("kinks",)) if len(tuple(self.kinks)) else np.empty(0)
+        kinks = np.atleast_1d(self.kinks)
+        kinks = check_array("kinks", kinks, ("kinks",)) if len(kinks) else kinks
         object.__setattr__(self, "kinks", tuple(np.sort(kinks).tolist()))
         name = self.name or getattr(self.f, "__name__", "")
         object.__setattr__(self, "name", OWN if name in ("", "<lambda>", "vectorize") or _named(name) else name)
@@ -110,7 +112,7 @@ def _elementwise(name: str, f: Any) -> Function:
     try:
         if np.shape(f(x)) == x.shape:
             return f
-    except (TypeError, ValueError):
+    except Exception:  # whatever a function of one number says of an array, a compiled one included
         pass
     return np.vectorize(f, otypes=[np.float64])
 
@@ -120,23 +122,36 @@ def _plain(f: Any) -> Callable:
     return f.pyfunc if isinstance(f, np.vectorize) else f
 
 
+def _evaluated(name: str, f: Function, x: np.ndarray) -> np.ndarray:
+    """Return f(x), or refuse a function that is not real and finite there."""
+    try:
+        with np.errstate(all="ignore"):
+            y = np.asarray(f(x))
+    except Exception as error:
+        raise refuse(name, "be defined between -6 and 6", f"raises {type(error).__name__}: {error}") from None
+    if y.dtype.kind not in "biuf":
+        raise refuse(name, "be real", f"returns values of type {y.dtype}")
+    if not np.isfinite(y).all():
+        raise refuse(name, "be finite", "is not, between -6 and 6")
+    return y.astype(np.float64)
+
+
 def _check_function(f: Function, df: Function, kinks: tuple[float, ...]) -> None:
-    """Refuse jumps that are not declared, and a derivative that is none."""
-    x = np.linspace(-6.0, 6.0, 1201) + 0.00317  # off the round numbers, where kinks are
+    """Refuse what is no function, jumps that are not declared, and a derivative that is none."""
+    x, h = np.linspace(-6.0, 6.0, 1201) + 0.00317, 1e-5  # off the round numbers, where kinks are
     for name, function in (("f", f), ("df", df)):
+        _evaluated(name, function, x)
         where = _jump(function, x, kinks)
         if where is not None:
             raise refuse("kinks", f"name every point where `f` or `df` jumps, such as {where:.6g}", f"is {kinks}")
-        if not np.isfinite(function(x)).all():
-            raise refuse(name, "be finite", "is not, between -6 and 6")
-    h = 1e-5
-    smooth = np.abs(x[:, None] - np.array([np.inf, *kinks])).min(1) > 2 * h
-    slope = (f(x + h) - f(x - h)) / (2 * h)
-    gap = np.abs(slope - df(x)) / (1e-6 * (1 + np.abs(f(x)) + np.abs(df(x))))
-    if (gap[smooth] > 1).any():
-        worst = x[smooth][np.argmax(gap[smooth])]
-        is_, must = float(df(np.array([worst]))[0]), float(slope[smooth][np.argmax(gap[smooth])])
-        raise refuse("df", "be the derivative of `f`", f"is {is_:.6g} at x = {worst:.4g}, where f' = {must:.6g}")
+    smooth = np.abs(x[:, None] - np.array([np.inf, *kinks])).min(1) > 3 * h
+    far, near = (_evaluated("f", f, x + d) - _evaluated("f", f, x - d) for d in (2 * h, h))
+    slope, given = (8 * near - far) / (12 * h), _evaluated("df", df, x)
+    gap = np.abs(slope - given) / (1e-6 * (1 + np.abs(f(x)) + np.abs(given))) * smooth
+    worst = int(np.argmax(gap))
+    if gap[worst] > 1:
+        but = f"is {given[worst]:.6g} at x = {x[worst]:.4g}, where f' = {slope[worst]:.6g}"
+        raise refuse("df", "be the derivative of `f`", but)
 
 
 def _jump(f: Function, x: np.ndarray, kinks: tuple[float, ...]) -> float | None:
@@ -187,8 +202,14 @@ def polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
     coefficients : sequence of float, shape (degree + 1,)
         Power coefficients, lowest first.
     name : str, optional
-        Default: ``"polynomial(c0, c1, ...)"``, which :func:`activation` understands.
+        Not that of another activation. Default: ``"polynomial(c0, c1, ...)"``, which :func:`activation` understands.
     """
+    if name is not None and _named(name):
+        raise refuse("name", "not be that of another activation", f"is {name!r}")
+    return _polynomial(coefficients, name)
+
+
+def _polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
     from numpy.polynomial import Polynomial
 
     c = check_array("coefficients", coefficients, ("degree + 1",))
@@ -200,7 +221,7 @@ def polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
 def _hermite(degree: int) -> Activation:
     from numpy.polynomial.hermite_e import herme2poly
 
-    return polynomial(herme2poly([0.0] * degree + [1.0]), f"hermite-{degree}")
+    return _polynomial(herme2poly([0.0] * degree + [1.0]), f"hermite-{degree}")
 
 
 def _leaky_relu(leak: float, name: str) -> Activation:
@@ -252,13 +273,16 @@ def _named(name: str) -> Activation | None:
     if name in _SIMPLE:
         return _SIMPLE[name]
     if name == "square":
-        return polynomial([0.0, 0.0, 1.0], "square")
+        return _polynomial([0.0, 0.0, 1.0], "square")
     if match := re.fullmatch(r"hermite-(\d{1,2})", name):
         return _hermite(int(match[1]))
-    if match := re.fullmatch(r"leaky_relu(?:\(([-+.e\d]+)\))?", name):
-        return _leaky_relu(float(match[1] or 0.01), name)
-    if match := re.fullmatch(r"polynomial\(([-+.,e\d\s]+)\)", name):
-        return polynomial([float(x) for x in match[1].split(",")])
+    try:
+        if match := re.fullmatch(r"leaky_relu(?:\(([-+.e\d]+)\))?", name):
+            return _leaky_relu(float(match[1] or 0.01), name)
+        if match := re.fullmatch(r"polynomial\(([-+.,e\d\s]+)\)", name):
+            return _polynomial([float(x) for x in match[1].split(",")])
+    except ValueError:  # numbers that are none
+        pass
     return None
 
 

@@ -194,7 +194,8 @@ class Overlaps:
         -----
         Written out, the error is a difference of numbers of order one and drowns in rounding at 1e-16. Where it is
         small, units that nearly coincide are therefore paired, and the error is computed from their differences
-        (:mod:`tutelage.coincidence`): it is never negative, and exactly zero for Q = R = T, v = v_star.
+        (:mod:`tutelage.coincidence`): it is never negative, and exactly zero for Q = R = T, v = v_star. Exceptions are
+        "step", "sign" and functions of one's own with kinks: they may end in rounding, or in the error of a quadrature.
         """
         student = resolve(activation)
         teacher = student if teacher_activation is None else resolve(teacher_activation, "teacher_activation")
@@ -229,11 +230,16 @@ def generalisation_error(
     if student != teacher:
         return np.maximum(error, 0.0)
     result = np.array(error)
+    if student.jumps:
+        return np.maximum(error, 0.0)
     for index in np.argwhere(error < CANCELS * scale):
         here = tuple(index)
         pairing = coincidence.pair(C[here], students, student.kind in coincidence.ODD)
         D = coincidence.differences(C[here], pairing, None if rows is None else rows[here])
-        result[here] = coincidence.error_from_differences(D, a[here], pairing, student)
+        try:
+            result[here] = coincidence.error_from_differences(D, a[here], pairing, student)
+        except gaussian.QuadratureError:  # functions with kinks of a user's own: what the overlaps give has to do
+            result[here] = max(error[here], 0.0)
     return result
 
 
@@ -251,11 +257,21 @@ def pair_averages(C: np.ndarray, students: int, student: Activation, teacher: Ac
     K = students
     ours, theirs = slice(0, K), slice(K, None)
     out = np.empty_like(C)
-    out[..., ours, ours] = gaussian.I2(student, _pairs(C, ours, ours))
-    out[..., ours, theirs] = gaussian.I2((student, teacher), _pairs(C, ours, theirs))
+    out[..., ours, ours] = _best_average((student, student), _pairs(C, ours, ours))
+    out[..., ours, theirs] = _best_average((student, teacher), _pairs(C, ours, theirs))
     out[..., theirs, ours] = np.swapaxes(out[..., ours, theirs], -1, -2)
-    out[..., theirs, theirs] = gaussian.I2(teacher, _pairs(C, theirs, theirs))
+    out[..., theirs, theirs] = _best_average((teacher, teacher), _pairs(C, theirs, theirs))
     return out
+
+
+def _best_average(units: tuple[Activation, Activation], C: np.ndarray) -> np.ndarray:
+    """Return I2; where a quadrature falls short of its tolerance, the best that it reached."""
+    try:
+        return gaussian.I2(units, C)
+    except gaussian.QuadratureError as error:
+        if C.ndim == 2:
+            return np.array(error.value)
+    return np.array([_best_average(units, each) for each in C])
 
 
 def _pairs(C: np.ndarray, rows: slice, columns: slice) -> np.ndarray:

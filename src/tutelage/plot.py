@@ -64,7 +64,10 @@ class Picture(Figure):
 
 
 def style() -> AbstractContextManager[None]:
-    """Return the look of these pictures, for one column of a paper (3.4 x 2.6 inches): ``with style(): ...``."""
+    """Return the look of these pictures, for one column of a paper (3.4 x 2.6 inches): ``with style(): ...``.
+
+    In a notebook, say ``%matplotlib inline`` before: matplotlib would else turn itself on inside, and off again after.
+    """
     return matplotlib.rc_context(STYLE)
 
 

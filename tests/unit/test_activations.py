@@ -197,3 +197,82 @@ def test_random_overlaps_in_huge_dimensions_have_the_right_law() -> None:
     spread = np.sqrt(N) * C.std(0)
     np.testing.assert_allclose(spread, np.ones((3, 3)) + (np.sqrt(2) - 1) * np.eye(3), rtol=0.12)
     assert np.abs(np.sqrt(N) * (C.mean(0) - np.eye(3))).max() < 0.2
+
+
+def test_compiled_functions_and_methods_are_taken_as_they_are() -> None:
+    import statistics
+
+    import numba as nb
+
+    jitted = tl.Activation(nb.njit(lambda x: math.sin(x)), nb.njit(lambda x: math.cos(x)))
+    np.testing.assert_allclose(compiled(jitted, X[:700])[0], np.sin(X[:700]), atol=1e-14)
+    law = statistics.NormalDist()
+    methods = tl.Activation(law.cdf, law.pdf)
+    np.testing.assert_allclose(methods.f(X[:700]), activation("normal_cdf").f(X[:700]), atol=1e-15)
+    ds = tl.simulate(tl.OnlineSGD(methods), tl.Overlaps([[1.0]], [[0.5]], [[1.0]]), [0, 0.5], dim=20, replicas=2)
+    assert np.isfinite(ds.eg).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["leaky_relu(1-2)", "polynomial(1,,2)", "polynomial(1,2-3)", "own", "hermite-", "ReLU"]
+)
+def test_names_that_are_none(name: str) -> None:
+    with pytest.raises(tl.ArgumentError, match=r"`activation` must be one of"):
+        tl.OnlineSGD(name)
+
+
+def test_steep_functions_have_their_derivative() -> None:
+    tl.Activation(lambda x: 1 / (1 + 1e4 * x**2), lambda x: -2e4 * x / (1 + 1e4 * x**2) ** 2)
+    state = tl.Overlaps([[1.0]], [[0.5]], [[1.0]])
+    steep = tl.Activation(lambda x: np.tanh(200 * x), lambda x: 200 * (1 - np.tanh(200 * x) ** 2))
+    explodes = tl.Activation(lambda x: math.exp(30 * x), lambda x: 30 * math.exp(30 * x))  # beyond 23 it raises
+    for g in (steep, explodes):
+        with pytest.raises(tl.ArgumentError, match=r"`activation` must be smooth enough"):
+            tl.solve(tl.OnlineSGD(g), state, [1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: tl.Activation(lambda x: x * 1j, lambda x: 1j * x**0), "`f` must be real"),
+        (lambda: tl.Activation(lambda x: math.log(x), lambda x: 1 / x), "`f` must be defined between -6 and 6"),
+        (lambda: tl.Activation(np.sin, np.cos, 3), "`name` must be of type str"),
+        (lambda: tl.gaussian.I2(np.sin, np.eye(2)), "`activation` must be an activation"),
+        (lambda: tl.polynomial([0, 1, 0.5], name="erf"), "`name` must not be that of another activation"),
+    ],
+)
+def test_bad_functions_get_one_sentence(call, message: str) -> None:
+    with pytest.raises(tl.ArgumentError, match=message):
+        call()
+
+
+def test_one_kink_needs_no_tuple() -> None:
+    assert tl.Activation(np.abs, np.sign, kinks=0).kinks == (0.0,)
+
+
+def test_results_survive_a_quadrature_that_falls_short() -> None:
+    own = tl.Activation(np.abs, np.sign, kinks=0)
+    state = tl.Overlaps([[1.0]], [[0.5]], [[1.0]])
+    ds = tl.simulate(tl.OnlineSGD(own, lr=0.3), state, [0, 10, 200], dim=200, replicas=2)
+    assert np.isfinite(ds.Q).all()
+    assert float(ds.eg[:, -1].max()) < 1e-6
+    near = tl.Overlaps([[1.0]], [[1 - 1e-8]], [[1.0]])
+    assert near.generalisation_error(own) < 1e-7
+    for name in ("step", "sign"):
+        assert tl.Overlaps([[1.0]], [[1.0]], [[1.0]]).generalisation_error(name) < 1e-15
+
+
+def test_polynomials_of_high_degree_are_solved_exactly() -> None:
+    state, rule = tl.Overlaps([[0.5]], [[0.2]], [[0.5]]), tl.OnlineSGD(tl.polynomial([0] * 9 + [1e-4]), lr=0.1)
+    times = [0, 1]
+    assert float(tl.solve(rule, state, times, method="lsoda").eg[1]) >= 0
+
+
+def test_a_checkpoint_knows_functions_of_one_name_apart(tmp_path) -> None:
+    one = tl.Activation(lambda x: np.sin(x), np.cos)
+    other = tl.Activation(lambda x: x - x**3 / 6, lambda x: 1 - x * x / 2)
+    assert one.name == other.name
+    state, path = tl.Overlaps([[1.0]], [[0.5]], [[1.0]]), tmp_path / "run.nc"
+    tl.simulate(tl.OnlineSGD(one), state, [0, 1], dim=20, replicas=2, checkpoint=path)
+    with pytest.raises(tl.ArgumentError, match="`rule` must have the functions of the checkpoint"):
+        tl.simulate(tl.OnlineSGD(other), state, [0, 1, 2], dim=20, replicas=2, checkpoint=path)

@@ -91,6 +91,8 @@ def _average(
 ) -> np.ndarray:
     """Check the arguments of an average and hand them to the best of the ways that can take them."""
     n = derivatives + values
+    if not isinstance(given, (str, Activation, Sequence)):
+        raise refuse("activation", f"be an activation, its name or {n} of them", f"is {given!r}")
     units = [activation(g) for g in ([given] * n if isinstance(given, (str, Activation)) else given)]
     if len(units) != n:
         raise refuse("activation", f"be one activation or {n}", f"has {len(units)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from types import FunctionType
 from typing import Any
 
 import numba as nb
@@ -155,15 +156,15 @@ def unit(kind: str) -> Any:
 
 def compile_unit(f: Callable, df: Callable) -> Any | None:
     """Return the compiled unit of a user's own scalar functions f and df, or None where Numba cannot compile them."""
-    # A compiled loop calls NumPy's ufuncs as they are, and Python functions once they are compiled themselves.
-    g, dg = (h if not hasattr(h, "__code__") else nb.njit(error_model="numpy")(h) for h in (f, df))
-
-    def own(x, p, value, slope):
-        for i in range(x.shape[0]):
-            value[i] = g(x[i])
-            slope[i] = dg(x[i])
-
     try:
+        # A compiled loop calls NumPy's ufuncs as they are, and Python functions once they are compiled themselves.
+        g, dg = (nb.njit(error_model="numpy")(h) if isinstance(h, FunctionType) else h for h in (f, df))
+
+        def own(x, p, value, slope):
+            for i in range(x.shape[0]):
+                value[i] = g(x[i])
+                slope[i] = dg(x[i])
+
         return nb.njit(SIGNATURE, nogil=True, error_model="numpy")(own)
     except Exception:  # Numba's errors for what it cannot compile have no common base
         return None

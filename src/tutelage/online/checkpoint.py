@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.errors import ArgumentError, refuse
+from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import Run
 from tutelage.overlaps import Overlaps
 from tutelage.results import load, save
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoint"]
 
-DIGESTS = ("inputs", "state", "weights")
+DIGESTS = ("inputs", "state", "weights", "functions")
+_SOMEWHERE = np.linspace(-3.1, 3.3, 17)  # where functions are compared, as two of them may have one name
 
 
 class Checkpoint:
@@ -32,13 +34,13 @@ class Checkpoint:
         NetCDF file; made by :meth:`write`, each time in one move.
     settings : dict
         The arguments of the run, which must agree when it is taken up again; `alpha` may grow.
-    state, weights
+    rule, state, weights
         Those of the run, which must agree too.
     """
 
     interval = 30.0  # seconds between two writes
 
-    def __init__(self, path: Any, settings: dict[str, Any], state: Overlaps, weights: Any) -> None:
+    def __init__(self, path: Any, settings: dict[str, Any], rule: OnlineSGD, state: Overlaps, weights: Any) -> None:
         if not isinstance(path, (str, os.PathLike)):
             raise refuse("checkpoint", "name a file", f"is {path!r}")
         self.path = Path(path)
@@ -54,6 +56,7 @@ class Checkpoint:
         self.settings = settings | {
             "state": _digest(state.covariance, state.v, state.v_star),
             "weights": _digest(*arrays),
+            "functions": _digest(*(f(_SOMEWHERE) for g in (rule.student, rule.teacher) for f in (g.f, g.df))),
         }
 
     def write(self, runs: list[Run]) -> None:
@@ -100,11 +103,14 @@ class Checkpoint:
         for name, now in _flat(self.settings).items():
             if now == then.get(name) or (name == "alpha" and now[: len(then[name])] == then[name]):
                 continue
-            but = f"is {now!r}; remove {self.path} to start anew"
+            anew = f"remove {self.path} to start anew"
+            but = f"is {now!r}; {anew}"
             if name == "alpha":
                 raise refuse(name, "begin with the times of the checkpoint", but)
+            if name == "functions" and "functions" in then:
+                raise refuse("rule", "have the functions of the checkpoint", f"has others; {anew}")
             if name in DIGESTS:
-                raise refuse(name, "be as in the checkpoint", f"is another; remove {self.path} to start anew")
+                raise refuse(name, "be as in the checkpoint", f"is another; {anew}")
             raise refuse(name, f"be {then.get(name)!r} as in the checkpoint", but)
 
 

@@ -7,7 +7,7 @@ infinity, by
 .. math:: f = \big(c_i \rho_n,\; c_i \lambda_k + c_k \lambda_i + c_i c_k / B,\; u_i\big), \qquad
           D = \mathrm{Cov}(f) / B
 
-for a batch of B; D is N^2 times the covariance of one step. There |x|^2/N was replaced by 1, and the terms
+for a batch of B; D is N^2 times the covariance of one step. There :math:`|x|^2/N` was replaced by 1, and the terms
 :math:`c_{ib} c_{kb'} x_b \cdot x_{b'} / N` of two examples of one batch left out: given the fields both fluctuate by
 O(1/sqrt N), with a mean of O(1/N), so that they change D by O(1/N). Decay moves the mean alone.
 """

@@ -33,12 +33,14 @@ class Trajectory:
     """States (R, Q, v) at the times reached, shape (times, size), and how it ended.
 
     `ending` is None, a DivergenceError without its dataset, or KeyboardInterrupt. `errors` holds the generalisation
-    error where the integrator knows it better than the overlaps do, NaN elsewhere.
+    error where the integrator knows it better than the overlaps do, NaN elsewhere. `quadrature` is the measured error
+    of the velocity by quadrature, relative to max(1, velocity), at the start or the end, whichever is larger.
     """
 
     states: np.ndarray
     ending: Any = None
     errors: np.ndarray = field(default_factory=lambda: np.empty(0))
+    quadrature: float | None = None
 
 
 def integrate(
@@ -79,7 +81,7 @@ def integrate(
     except ArgumentError as error:  # of a quadrature that would have to be finer than it can be
         return Trajectory(out[:done], diverged(alpha, str(error)), errors[:done])
     if status == kernel.FINISHED:
-        return Trajectory(out, None, errors)
+        return Trajectory(out, None, errors, _measured(rule, (state, chosen, state_of(y, state)), model.step))
     why = "values beyond every bound" if status == kernel.DIVERGED else "the step size underflows"
     return Trajectory(out[:done], diverged(alpha, why), errors[:done])
 
@@ -173,6 +175,15 @@ def quadrature_step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float
     from tutelage.online.resolution import choose_step
 
     return choose_step(rule, state, tolerance)
+
+
+def _measured(rule: OnlineSGD, states: tuple[Overlaps, ...], step: float) -> float | None:
+    """Return the largest error of the velocity that a quadrature makes at any of `states`; None where there is none."""
+    if not step:
+        return None
+    from tutelage.online.resolution import measured_error
+
+    return max(measured_error(rule, here, step) for here in states)
 
 
 def _finer(rule: OnlineSGD, state: Overlaps, y: np.ndarray, chosen: Overlaps, model: Any, tolerance: float) -> Any:

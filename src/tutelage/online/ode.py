@@ -62,7 +62,9 @@ def solve(
     -------
     xarray.Dataset
         ``eg`` (alpha), ``Q`` (alpha, student, ``student_``), ``R`` (alpha, student, teacher), ``v`` (alpha, student),
-        and what is needed to run it again. After Ctrl-C: the times reached so far, with a warning.
+        and what is needed to run it again. Where averages were done by quadrature, the attribute ``quadrature_error``
+        is the measured error of the velocity, relative to max(1, velocity). After Ctrl-C: the times reached so far, with
+        a warning.
 
     Raises
     ------
@@ -125,4 +127,7 @@ def _dataset(
     rest = np.isnan(eg)
     C, a = stacked(Q[rest], R[rest], state.T, v[rest], state.v_star)
     eg[rest] = generalisation_error(C, a, K, rule.student, rule.teacher)
-    return dataset(times[: len(y)], {"eg": eg, "Q": Q, "R": R, "v": v}, state, settings)
+    result = dataset(times[: len(y)], {"eg": eg, "Q": Q, "R": R, "v": v}, state, settings)
+    if trajectory.quadrature is not None:
+        result.attrs["quadrature_error"] = trajectory.quadrature
+    return result

@@ -20,6 +20,7 @@ RATIO = 2**0.25  # between steps that are tried
 IN_A_ROW = 3  # steps that must be good, so that none is so by accident
 
 
+@np.errstate(all="ignore")  # functions of a user's own may overflow far out; what is no number counts as infinite
 def choose_step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float:
     """Return the step of the quadrature, in units of the fields, that keeps averages to a relative error `tolerance`.
 
@@ -50,12 +51,17 @@ def choose_step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float:
             raise _rough(name, f"{g.name!r} has kinks at {g.kinks}")
     sigma = _deviation(state) or 1.0
     passed = 0
+    try:
+        _error(rule, sigma, CAP * sigma)
+    except (ArithmeticError, ValueError) as error:  # of functions of one number, which do not return infinity
+        why = f"it raises {type(error).__name__} ({error}) on fields up to {RADIUS * sigma:.3g}"
+        raise _rough("activation", why) from None
     for step in CAP * sigma / RATIO ** np.arange(math.ceil(math.log(CAP * MOST) / math.log(RATIO))):
         passed = passed + 1 if _error(rule, sigma, float(step)) <= tolerance else 0
         if passed == IN_A_ROW:
             return float(step) * RATIO ** (IN_A_ROW - 1)
     alone = replace(rule, activation=rule.teacher, teacher_activation=None)
-    rough = not _error(alone, sigma, sigma / MOST) <= tolerance
+    rough = rule.teacher != rule.student and not _error(alone, sigma, sigma / MOST) <= tolerance
     name, g = ("teacher_activation", rule.teacher) if rough else ("activation", rule.student)
     why = f"averages of {g.name!r} over fields of variance {sigma**2:.3g} do not converge to {tolerance:.1g}"
     raise _rough(name, why)
@@ -132,7 +138,7 @@ def _error(rule: OnlineSGD, largest: float, step: float) -> float:
             values = _products(rule, x)
             sums.append((values @ weights, np.abs(values) @ weights))
         (coarse, _), (fine, scale) = sums
-        worst = max(worst, float((np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0)).max()))
+        worst = max(worst, _largest(np.abs(coarse - fine) / np.where(scale > 0, scale, 1.0)))
         worst = max(worst, *(_interpolation(g, sigma, min(step, CAP * largest)) for g in (rule.student, rule.teacher)))
     return worst
 
@@ -151,5 +157,10 @@ def _interpolation(g: Activation, sigma: float, step: float) -> float:
     for here, between in ((value, exact), (slope, steep), (value**2, exact**2)):
         gap = np.abs(between - np.convolve(here, weights[::-1], "valid")[: len(x)])
         scale = float(density @ np.abs(between))
-        worst = max(worst, float(density @ gap) / scale if scale > 0 else 0.0)
+        worst = max(worst, _largest(np.array(density @ gap) / scale) if scale != 0 else 0.0)
     return worst
+
+
+def _largest(errors: np.ndarray) -> float:
+    """Return the largest of the errors, infinity if one is no number."""
+    return float(np.nan_to_num(errors, nan=np.inf).max())

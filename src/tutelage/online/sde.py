@@ -12,11 +12,11 @@ of it is enough: with the increments f_j of m fresh examples and independent sta
 has noise of covariance h D/N exactly, and vanishing third moments. Its fourth moments exceed those of a normal
 increment by :math:`(h/N)^2 \mathrm{Cov}(f_a f_b, f_c f_d)/m`. So all moments that weak order 1 asks for (Kloeden and
 Platen, *Numerical Solution of SDEs*, 1992, section 14.1) are right. As noise is small, the drift is Heun's, of second
-order (Milstein and Tretyakov, SIAM J. Sci. Comput. 18, 1067 (1997)): the weak error is :math:`O(h^2 + h/N)` in place of
-Euler's :math:`O(h)`, which would exceed the fluctuations themselves at large N.
+order (Milstein and Tretyakov, SIAM J. Numer. Anal. 34, 2142 (1997)): the weak error is :math:`O(h^2 + h/N)` in place
+of Euler's :math:`O(h)`, which would exceed the fluctuations themselves at large N.
 
-The diffusion has N as a real number, and knows nothing of the fluctuations of |x|^2 or of steps as discrete events: it
-agrees with SGD in means and variances to leading order in 1/N. Near the boundary of the possible overlaps (perfect
+The diffusion takes any real N, and knows nothing of the fluctuations of :math:`|x|^2` or of steps as discrete events:
+it agrees with SGD in means and variances to leading order in 1/N. Near the boundary of the possible overlaps (perfect
 learning) its state may leave them by O(1/sqrt N); fields are then drawn from the covariance with correlations cut off.
 """
 

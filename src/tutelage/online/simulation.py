@@ -63,12 +63,12 @@ def simulate(
     replicas : int
         Number of independent runs. Replica i is the same whether 10 or 1,000 are run.
     seed : int
-        Of everything random.
+        Of everything random. Runs of one seed at different `dim` share random numbers: give each its own.
     engine : {"chain", "weights", "sde"}, optional
         "chain": the exact law of the overlaps, at a cost that does not depend on N (:mod:`tutelage.online.chain`); it
         needs fresh Gaussian inputs. "weights": real weight vectors in a random frame, on any inputs. "sde": the
-        diffusion that SGD tends to at large N, by the Euler-Maruyama method (:mod:`tutelage.online.sde`); right to
-        leading order in 1/N. Default: the chain wherever it applies.
+        diffusion that SGD tends to at large N, with noise as of Euler and Maruyama (:mod:`tutelage.online.sde`); right
+        to leading order in 1/N, and may diverge at small N where SGD does not. Default: the chain wherever it applies.
     inputs : optional
         None: fresh inputs of independent N(0, 1) components. An array (samples, N) or ``tutelage.data.Images``: a
         finite training set, visited in random order, anew in each epoch, with fresh label noise at each visit. An
@@ -130,7 +130,7 @@ def simulate(
         settings["step"] = pace
     targets = Sde.targets(times, pace) if engine == "sde" else _steps(times, origin.dim, rule.batch)
     bound = BOUND * max(1.0, np.abs(state.covariance).max(), np.abs(state.v).max())
-    file = None if checkpoint is None else Checkpoint(checkpoint, settings, state, weights)
+    file = None if checkpoint is None else Checkpoint(checkpoint, settings, rule, state, weights)
     stored = None if file is None else file.read()
     groups = ranges(groups_of(engine, replicas) if stored is None else Checkpoint.groups(stored))
     if engine == "sde":

@@ -12,6 +12,8 @@ from tutelage.overlaps import Overlaps
 
 __all__ = ["compiled_velocity", "constants", "start_vector", "state_of", "units", "way"]
 
+DEGREE = 8  # of polynomials, up to which quadrature reaches every accuracy
+
 
 def start_vector(state: Overlaps) -> np.ndarray:
     """Return the state vector (R row by row, Q row by row, v)."""
@@ -35,6 +37,9 @@ def way(rule: OnlineSGD) -> str | None:
         return kinds.pop()
     if kinds <= gaussian.COMPILED:
         return "mixed"
+    powers = [g.coefficients for g in (rule.student, rule.teacher)]
+    if all(powers) and max(map(len, powers)) > DEGREE + 1:  # type: ignore[arg-type]
+        return None  # too steep for a grid; Wick's theorem has their averages
     smooth = not rule.student.kinks and not rule.teacher.kinks
     return "general" if smooth and rule.student.unit and rule.teacher.unit else None
 
