@@ -15,7 +15,7 @@ from scipy.stats import ks_2samp
 import tutelage as tl
 from tutelage.online.chain import Chain
 from tutelage.online.equations import right_hand_side
-from tutelage.online.integration import _velocity
+from tutelage.online.integration import velocity_function
 from tutelage.online.vector import start_vector, state_of
 
 OBSERVED = ("eg", "Q[0, 0]", "Q[0, 1]", "R[0, 0]", "R[1, 1]", "v[0]")
@@ -190,7 +190,7 @@ SMOOTH = [
 )
 def test_mean_steps_of_the_chain_are_the_equations(pair, option) -> None:
     rule, state, samples = tl.OnlineSGD(*pair, **OPTIONS[option]), start(3, 2), 40_000
-    velocity = state_of(_velocity(rule, state)(0.0, start_vector(state)), state)  # of R, Q and v
+    velocity = state_of(velocity_function(rule, state)(0.0, start_vector(state)), state)  # of R, Q and v
     for name, sample in one_steps(rule, state, 10**7, samples):
         error = sample.std(0) / np.sqrt(len(sample))
         gap = getattr(velocity, name) - sample.mean(0)

@@ -5,7 +5,7 @@ import pytest
 
 import tutelage as tl
 from tutelage.online.equations import right_hand_side
-from tutelage.online.integration import _velocity
+from tutelage.online.integration import velocity_function
 from tutelage.online.vector import start_vector
 
 PAIRS = [("erf", None), ("linear", None), ("relu", None), ("erf", "relu"), ("relu", "erf"), ("linear", "relu")]
@@ -47,6 +47,6 @@ def test_mean_increments_are_the_equations(student, teacher, train):
 def test_compiled_equations_equal_the_readable_ones(student, teacher):
     rule = tl.OnlineSGD(student, teacher, lr=0.3, lr_readout=0.2, train="both", noise=0.2, weight_decay=0.1, batch=3)
     here = state()
-    compiled = _velocity(rule, here)(0.0, start_vector(here))
+    compiled = velocity_function(rule, here)(0.0, start_vector(here))
     readable = right_hand_side(rule, here)
     assert np.abs(compiled - np.concatenate([readable.R.ravel(), readable.Q.ravel(), readable.v])).max() < 1e-12

@@ -18,6 +18,7 @@ from tutelage.online.newton import RANK, apart, flat_below, newton
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
+from tutelage.progress import progress as progress_bar
 from tutelage.results import LABELS, SCALINGS
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ class Branch:
         return root.z
 
 
-def continuation(rule: OnlineSGD, state: Overlaps, parameter: str, values: ArrayLike) -> xarray.Dataset:
+def continuation(
+    rule: OnlineSGD, state: Overlaps, parameter: str, values: ArrayLike, *, progress: bool = True
+) -> xarray.Dataset:
     r"""Follow a stationary state, stable or not, in a parameter p of the rule.
 
     Predictor and corrector: from one value to the next along the tangent,
@@ -106,6 +109,8 @@ def continuation(rule: OnlineSGD, state: Overlaps, parameter: str, values: Array
         With ``lr_readout=None`` in the rule, "lr" moves both rates.
     values : array, shape (values,)
         In the order in which they are followed; need not increase.
+    progress : bool
+        Whether to draw a bar after two seconds, if standard error is a terminal.
 
     Returns
     -------
@@ -137,11 +142,13 @@ def continuation(rule: OnlineSGD, state: Overlaps, parameter: str, values: Array
     z = branch.begin(value, state)
     rows = []
     try:
-        for point in points.tolist():
-            value, z = branch.follow(value, z, point)
-            if value != point:
-                break
-            rows.append(_row(branch.at(point), z))
+        with progress_bar("continuation", len(points), progress) as bar:
+            for point in points.tolist():
+                value, z = branch.follow(value, z, point)
+                if value != point:
+                    break
+                rows.append(_row(branch.at(point), z))
+                bar.update(len(rows))
     except KeyboardInterrupt:
         if not rows:
             raise

@@ -17,6 +17,7 @@ from tutelage.online.jacobian import Coordinates
 from tutelage.online.newton import Settled, flat_below, newton, settle
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
+from tutelage.progress import progress as progress_bar
 
 __all__ = ["FixedPoint", "at_rest", "classify", "fixed_point", "spectrum"]
 
@@ -81,7 +82,9 @@ class FixedPoint:
     __repr__ = __str__
 
 
-def fixed_point(rule: OnlineSGD, state: Overlaps, *, alpha: float = 1e6, follow: bool = True) -> FixedPoint:
+def fixed_point(
+    rule: OnlineSGD, state: Overlaps, *, alpha: float = 1e6, follow: bool = True, progress: bool = True
+) -> FixedPoint:
     r"""Return the stationary state of the order parameters that the flow from `state` ends in.
 
     The flow is followed in stretches that double. After each, Newton's method,
@@ -103,6 +106,8 @@ def fixed_point(rule: OnlineSGD, state: Overlaps, *, alpha: float = 1e6, follow:
         How far it is followed, in steps/N.
     follow : bool
         False: Newton's method alone, from `state`; to find unstable states next to a guess.
+    progress : bool
+        Whether to draw a bar after two seconds, if standard error is a terminal.
 
     Returns
     -------
@@ -133,7 +138,8 @@ def fixed_point(rule: OnlineSGD, state: Overlaps, *, alpha: float = 1e6, follow:
     limit = check_number("alpha", alpha, minimum=0, strict=True)
     coordinates = Coordinates.of(rule, state)
     if follow:
-        settled = settle(coordinates, coordinates.read(), limit)
+        with progress_bar("fixed point", np.log1p(limit), progress) as bar:
+            settled = settle(coordinates, coordinates.read(), limit, report=bar.update)
     else:
         root = newton(coordinates, coordinates.read())
         settled = Settled(root.z, 0.0, "rest" if root.converged else "moving")

@@ -17,7 +17,16 @@ from tutelage.online.tail import Tail
 from tutelage.online.vector import compiled_velocity, constants, start_vector, state_of, units, way
 from tutelage.overlaps import Overlaps
 
-__all__ = ["Trajectory", "check_compiled", "integrate", "integrate_scipy", "quadrature_step"]
+__all__ = [
+    "Report",
+    "Trajectory",
+    "check_compiled",
+    "integrate",
+    "integrate_scipy",
+    "quadrature_step",
+    "refined",
+    "velocity_function",
+]
 
 FINE, LOOSER = 1e-10, 10.0  # the averages of general activations are as good as this, or as this multiple of rtol
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
@@ -71,7 +80,7 @@ def integrate(
             )
             report(alpha)
             if model.step and status == kernel.RUNNING:
-                model, chosen = _finer(rule, state, y, chosen, model, accuracy)
+                model, chosen = refined(rule, state, y, chosen, model, accuracy)
             if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):
                 status, done = tail.integrate(alpha, h, times, done, out, errors, rtol, report)
             spent = time.perf_counter() - begin
@@ -98,7 +107,7 @@ def integrate_scipy(
     if len(out) == len(times):
         return _trajectory(out, y0)
     bound = BOUND * max(1.0, np.abs(y0).max())
-    solver = solver_class(_velocity(rule, state), 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
+    solver = solver_class(velocity_function(rule, state), 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
     try:
         while solver.status == "running":
             solver.step()
@@ -130,7 +139,7 @@ def diverged(alpha: float, why: str) -> DivergenceError:
     )
 
 
-def _velocity(rule: OnlineSGD, state: Overlaps) -> Velocity:
+def velocity_function(rule: OnlineSGD, state: Overlaps) -> Velocity:
     """Return the right-hand side as a function of (alpha, y): compiled, or through NumPy where it cannot be."""
     if way(rule) is None:
 
@@ -186,7 +195,7 @@ def _measured(rule: OnlineSGD, states: tuple[Overlaps, ...], step: float) -> flo
     return max(measured_error(rule, here, step) for here in states)
 
 
-def _finer(rule: OnlineSGD, state: Overlaps, y: np.ndarray, chosen: Overlaps, model: Any, tolerance: float) -> Any:
+def refined(rule: OnlineSGD, state: Overlaps, y: np.ndarray, chosen: Overlaps, model: Any, tolerance: float) -> Any:
     """Return the constants, with another step where the state has outgrown that it was `chosen` for; and that."""
     from tutelage.online.resolution import outgrown
 

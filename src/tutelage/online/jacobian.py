@@ -18,7 +18,7 @@ import numpy as np
 from tutelage.activations import Activation, polynomial
 from tutelage.errors import check_type
 from tutelage.online.equations import right_hand_side
-from tutelage.online.integration import FINE, _finer, _velocity, quadrature_step
+from tutelage.online.integration import FINE, quadrature_step, refined, velocity_function
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.vector import compiled_velocity, constants, start_vector, units, way
 from tutelage.overlaps import Overlaps
@@ -120,7 +120,7 @@ class Coordinates:
         """The velocities of many vectors y, shape (states, size)."""
         rule, origin = self.rule, self.origin
         if way(rule) is None:
-            one = _velocity(rule, origin)
+            one = velocity_function(rule, origin)
             return lambda states: np.array([one(0.0, y) for y in states])
         from tutelage.online.kernels.many import velocities
 
@@ -130,7 +130,7 @@ class Coordinates:
         def many(states: np.ndarray) -> np.ndarray:
             nonlocal resolved
             if resolved[0].step:
-                resolved = _finer(rule, origin, states[0], resolved[1], resolved[0], FINE)
+                resolved = refined(rule, origin, states[0], resolved[1], resolved[0], FINE)
             out = np.empty_like(states)
             velocities(velocity, np.ascontiguousarray(states), resolved[0], *both, origin.students, out)
             return out

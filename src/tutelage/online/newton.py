@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutelage.online.integration import integrate, integrate_scipy
+from tutelage.online.integration import Report, integrate, integrate_scipy
 from tutelage.online.jacobian import Coordinates
 from tutelage.online.vector import way
 from tutelage.overlaps import Overlaps
@@ -82,10 +82,12 @@ def newton(coordinates: Coordinates, z: np.ndarray, within: float = np.inf) -> R
     return Root(z, residual, residual <= CONVERGED * scale and apart(z, begin) <= within)
 
 
-def settle(coordinates: Coordinates, z: np.ndarray, limit: float, longest: float = np.inf) -> Settled:
+def settle(
+    coordinates: Coordinates, z: np.ndarray, limit: float, longest: float = np.inf, report: Report = lambda _: None
+) -> Settled:
     """Follow the flow from `z` until it is at rest, but no further than to alpha = `limit`.
 
-    No stretch takes longer than `longest`.
+    No stretch takes longer than `longest`. Every so often `report` is told log(1 + alpha).
 
     After each stretch Newton's method looks for a root nearby. A stable one is taken if it is NEAR, or if the stretch
     before led to it as well, from further away. By an unstable one the flow may only pass: it is taken if the flow
@@ -105,7 +107,9 @@ def settle(coordinates: Coordinates, z: np.ndarray, limit: float, longest: float
             passes = 0 < growth < np.inf and distance <= NEAR
             wait = min(WATCH / growth if passes else stretch, longest, limit - alpha)
             before = z if growth == 0 else None
-            z, passed, diverges = _follow(coordinates, z, wait)
+            z, passed, diverges = _follow(
+                coordinates, z, wait, lambda more, so_far=alpha: report(np.log1p(so_far + more))
+            )
             alpha, stretch = alpha + passed, min(2 * stretch, longest)
             if diverges:
                 return Settled(z, alpha, "diverging")
@@ -128,13 +132,13 @@ def _growth(coordinates: Coordinates, z: np.ndarray) -> tuple[float, bool]:
     return (float(growth) if growth > flat else 0.0), bool((np.abs(eigenvalues) <= flat).any())
 
 
-def _follow(coordinates: Coordinates, z: np.ndarray, duration: float) -> tuple[np.ndarray, float, bool]:
+def _follow(coordinates: Coordinates, z: np.ndarray, duration: float, report: Report) -> tuple[np.ndarray, float, bool]:
     """Return the coordinates after `duration`, the time that passed, and whether the flow left every bound."""
     rule, state, times = coordinates.rule, coordinates.state(z), duration * QUARTERS
     if way(rule) is not None:
-        trajectory = integrate(rule, state, times, RTOL, ATOL, lambda _: None)
+        trajectory = integrate(rule, state, times, RTOL, ATOL, report)
     else:
-        trajectory = integrate_scipy(rule, state, times, "dop853", RTOL, ATOL, lambda _: None)
+        trajectory = integrate_scipy(rule, state, times, "dop853", RTOL, ATOL, report)
     if trajectory.ending is KeyboardInterrupt:
         raise KeyboardInterrupt
     if len(trajectory.states):

@@ -63,8 +63,8 @@ def solve(
     xarray.Dataset
         ``eg`` (alpha), ``Q`` (alpha, student, ``student_``), ``R`` (alpha, student, teacher), ``v`` (alpha, student),
         and what is needed to run it again. Where averages were done by quadrature, the attribute ``quadrature_error``
-        is the measured error of the velocity, relative to max(1, velocity). After Ctrl-C: the times reached so far, with
-        a warning.
+        is the measured error of the velocity, relative to max(1, velocity). After Ctrl-C: what was reached,
+        with a warning.
 
     Raises
     ------
