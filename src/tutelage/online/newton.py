@@ -107,9 +107,11 @@ def settle(
             passes = 0 < growth < np.inf and distance <= NEAR
             wait = min(WATCH / growth if passes else stretch, longest, limit - alpha)
             before = z if growth == 0 else None
-            z, passed, diverges = _follow(
-                coordinates, z, wait, lambda more, so_far=alpha: report(np.log1p(so_far + more))
-            )
+
+            def so_far(more: float, done: float = alpha) -> None:
+                report(float(np.log1p(done + more)))
+
+            z, passed, diverges = _follow(coordinates, z, wait, so_far)
             alpha, stretch = alpha + passed, min(2 * stretch, longest)
             if diverges:
                 return Settled(z, alpha, "diverging")
