@@ -593,6 +593,7 @@ CHANGES = [
     ("batch", {"rule": tl.OnlineSGD(lr=0.5, noise=0.1, batch=2)}),
     ("seed", {"seed": 1}),
     ("replicas", {"replicas": 3}),
+    ("engine", {"engine": "chain"}),
     ("dim", {"dim": 31}),
     ("alpha", {"alpha": [0, 1, 2.5]}),
     ("alpha", {"alpha": [0, 1]}),

@@ -116,7 +116,8 @@ class Checkpoint:
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings by the name of the argument they come from."""
-    flat = {name: value for name, value in settings.items() if name not in ("rule", "own_weights")}
+    flat = {name: value for name, value in settings.items() if name not in ("rule", "own_weights", "view")}
+    flat["engine"] = settings["view"]
     inputs = dict(flat["inputs"])
     return settings["rule"] | flat | {"held_out": inputs.pop("held_out", None), "inputs": inputs}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,10 +135,10 @@ def simulate(
     stored = None if file is None else file.read()
     groups = ranges(groups_of(engine, replicas) if stored is None else Checkpoint.groups(stored))
     if engine == "sde":
-        movers: list[Engine] = [Alone(Sde(rule, state, times, origin.dim, seed, some[0], pace)) for some in groups]
+        begin = _diffusion(rule, state, times, origin.dim, seed, pace)
     else:
-        movers = _movers(engine, rule, state, origin, weights, groups, seed)
-    runs = [Run(some, targets, mover, bound) for some, mover in zip(groups, movers, strict=True)]
+        begin = _descent(engine, rule, state, origin, weights, seed)
+    runs = [Run(some, targets, begin(some), bound) for some in groups]
     if stored is not None:
         Checkpoint.restore(stored, runs)
 
@@ -201,14 +202,21 @@ def ranges(counts: list[int]) -> list[range]:
     return [range(end - count, end) for count, end in zip(counts, ends, strict=True)]
 
 
-def _movers(
-    engine: str, rule: OnlineSGD, state: Overlaps, origin: Source, weights: Any, groups: list[range], seed: int
-) -> list[Engine]:
-    """Return the engine of each group of replicas."""
+def _diffusion(
+    rule: OnlineSGD, state: Overlaps, times: np.ndarray, dim: int, seed: int, step: float
+) -> Callable[[range], Engine]:
+    """Return what makes the engine of a group of replicas, of the SDE."""
+    return lambda some: Alone(Sde(rule, state, times, dim, seed, some[0], step))
+
+
+def _descent(
+    engine: str, rule: OnlineSGD, state: Overlaps, origin: Source, weights: Any, seed: int
+) -> Callable[[range], Engine]:
+    """Return what makes the engine of a group of replicas, of SGD."""
     if engine == "chain":
-        return [Chain(rule, state, origin.dim, seed, some) for some in groups]
+        return lambda some: Chain(rule, state, origin.dim, seed, some)
     begin = starts(state, weights, origin.dim, seed)
-    return [Alone(Weights(rule, state, *begin(some[0]), origin, seed, some[0])) for some in groups]
+    return lambda some: Alone(Weights(rule, state, *begin(some[0]), origin, seed, some[0]))
 
 
 def _dataset(
