@@ -119,8 +119,8 @@ def finite_training_set(
     The inputs are finite in number, in random order anew in each epoch; the label noise is drawn afresh at each visit,
     so that only the inputs can be overfitted. The error is that of Gaussian inputs, in closed form. Curves: the line is
     the ODE for fresh inputs. A student next to the teacher stays there for any of these sets: what keeps it away are
-    other minima of the training error, and runs at the border of reaching the teacher scatter. On 8 N samples this is so
-    even without surplus units: of the seeds 0 to 4, all four runs reach the teacher for three.
+    other minima of the training error, and runs at the border of reaching the teacher scatter. On 8 N samples this is
+    so even without surplus units: of the seeds 0 to 4, all four runs reach the teacher for three.
     """
     rule = OnlineSGD("erf", lr=lr, noise=noise)
     rng = np.random.default_rng((seed, dim))
