@@ -141,9 +141,12 @@ def test_a_jump_is_no_student_unless_its_layer_stays() -> None:
     ("student", "teacher", "given"), [("tanh", "relu", "'relu' has kinks"), ("silu", "step", "'step' has kinks")]
 )
 def test_kinks_among_smooth_units_have_no_equations_but_a_chain(student: str, teacher: str, given: str) -> None:
-    state, rule = tl.Overlaps(np.eye(1), [[0.5]], [[1.0]]), tl.OnlineSGD(student, teacher)
+    state, rule = tl.Overlaps(np.eye(2), np.full((2, 2), 0.1), np.eye(2)), tl.OnlineSGD(student, teacher)
     with pytest.raises(tl.ArgumentError, match=rf"`teacher_activation` must be smooth.*{given}.*engine=\"chain\""):
         tl.solve(rule, state, [1])
+    for function in (tl.fixed_point, tl.plateau, tl.critical_learning_rate, lambda *a: tl.fluctuations(*a, alpha=[1])):
+        with pytest.raises(tl.ArgumentError, match=given):
+            function(rule, state)
     assert np.isfinite(tl.simulate(rule, state, [1], dim=100, replicas=2).eg).all()
 
 
@@ -266,6 +269,8 @@ def test_polynomials_of_high_degree_are_solved_exactly() -> None:
     state, rule = tl.Overlaps([[0.5]], [[0.2]], [[0.5]]), tl.OnlineSGD(tl.polynomial([0] * 9 + [1e-4]), lr=0.1)
     times = [0, 1]
     assert float(tl.solve(rule, state, times, method="lsoda").eg[1]) >= 0
+    with pytest.raises(tl.DivergenceError, match="alpha ="):
+        tl.solve(tl.OnlineSGD("hermite-10", lr=0.5), tl.Overlaps.random(1, 1, 100), [0, 1])
 
 
 def test_a_checkpoint_knows_functions_of_one_name_apart(tmp_path) -> None:

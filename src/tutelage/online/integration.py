@@ -21,6 +21,7 @@ __all__ = [
     "Report",
     "Trajectory",
     "check_compiled",
+    "check_equations",
     "integrate",
     "integrate_scipy",
     "quadrature_step",
@@ -142,9 +143,13 @@ def diverged(alpha: float, why: str) -> DivergenceError:
 def velocity_function(rule: OnlineSGD, state: Overlaps) -> Velocity:
     """Return the right-hand side as a function of (alpha, y): compiled, or through NumPy where it cannot be."""
     if way(rule) is None:
+        bound = BOUND * max(1.0, np.abs(start_vector(state)).max())
 
         def plain(_: float, y: np.ndarray) -> np.ndarray:
-            change = right_hand_side(rule, state_of(y, state))
+            if not np.abs(y).max() <= bound:  # a trial step too far: the integrator will shorten it, or give up
+                return np.full_like(y, np.nan)
+            with np.errstate(over="ignore", invalid="ignore"):
+                change = right_hand_side(rule, state_of(y, state))
             return np.concatenate([change.R.ravel(), change.Q.ravel(), change.v])
 
         return plain
@@ -175,6 +180,12 @@ def check_compiled(rule: OnlineSGD) -> None:
             but = f"{unit.name!r} has kinks at {unit.kinks}" if unit.kinks else f"{unit.name!r} cannot be compiled"
             must = "be smooth, or be mixed with no others than erf, linear and (leaky) ReLU, for equations of motion"
             raise refuse(name, must, f'{but}; tl.simulate with engine="chain" takes it')
+
+
+def check_equations(rule: OnlineSGD) -> None:
+    """Refuse activations without equations of motion; of polynomials NumPy knows the averages, if nothing else does."""
+    if not (rule.student.coefficients and rule.teacher.coefficients):
+        check_compiled(rule)
 
 
 def quadrature_step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float:

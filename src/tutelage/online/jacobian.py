@@ -18,7 +18,7 @@ import numpy as np
 from tutelage.activations import Activation, polynomial
 from tutelage.errors import check_type
 from tutelage.online.equations import right_hand_side
-from tutelage.online.integration import FINE, quadrature_step, refined, velocity_function
+from tutelage.online.integration import FINE, check_equations, quadrature_step, refined, velocity_function
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.vector import compiled_velocity, constants, start_vector, units, way
 from tutelage.overlaps import Overlaps
@@ -86,6 +86,7 @@ class Coordinates:
     @classmethod
     def _moving(cls, rule: OnlineSGD, state: Overlaps, first: list[set[int]], readout: list[set[int]]) -> Coordinates:
         """Return coordinates each of which stands at several places of y."""
+        check_equations(rule)
         places = first * (rule.train != "readout") + readout * (rule.train != "first")
         embedding = np.zeros((len(start_vector(state)), len(places)))
         for column, rows in enumerate(places):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.errors import DivergenceError, check_choice, check_number, check_times, check_type
-from tutelage.online.integration import Trajectory, check_compiled, integrate, integrate_scipy
+from tutelage.online.integration import Trajectory, check_equations, integrate, integrate_scipy
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.vector import way
 from tutelage.overlaps import Overlaps, generalisation_error, stacked
@@ -84,8 +84,7 @@ def solve(
     times = check_times("alpha", alpha)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     check_choice("method", method, METHODS)
-    if not (rule.student.coefficients and rule.teacher.coefficients):  # of polynomials NumPy knows the averages
-        check_compiled(rule)
+    check_equations(rule)
     settings = {
         "view": "ode",
         "rule": describe(rule),
