@@ -461,3 +461,29 @@ def test_refused(call, sentence):
     with pytest.raises(tl.ArgumentError) as refused:
         call(tl.OnlineSGD("erf", lr=0.2), committee(2, 2))
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "options"),
+    [
+        (tl.Overlaps(np.eye(2), np.eye(2), np.eye(2)), {}),
+        (tl.Overlaps(np.full((2, 2), 0.5), [[0.3], [0.3]], [[1.0]]), {"noise": 0.1, "weight_decay": 0.05}),
+    ],
+    ids=["on the teacher", "merged students"],
+)
+def test_eigenvalues_by_quadrature_are_those_of_the_closed_form_at_singular_covariances(state, options):
+    import math
+
+    own = tl.Activation(lambda x: math.erf(x / math.sqrt(2)), lambda x: math.sqrt(2 / math.pi) * math.exp(-x * x / 2))
+    points = [tl.fixed_point(tl.OnlineSGD(g, lr=0.2, **options), state, follow=False) for g in ("erf", own)]
+    assert np.abs(points[0].eigenvalues - points[1].eigenvalues).max() < 1e-5
+    assert points[0].unstable == points[1].unstable == 0
+
+
+def test_overlaps_that_no_weights_have_end_a_solution():
+    state = tl.Overlaps.random(students=2, teachers=2, dim=784, seed=0)
+    rule, times = tl.OnlineSGD("tanh", lr=0.2, noise=0.1, weight_decay=0.05), [50, 400, 2000]
+    with pytest.raises(tl.DivergenceError, match="overlaps that no weights have") as caught:
+        tl.solve(rule, state, times)
+    assert np.abs(caught.value.dataset.eg.values[-1] - 0.0384388) < 1e-6
+    assert abs(float(tl.solve(rule, state, times, rtol=1e-10, atol=1e-12).eg[-1]) - 0.0384388) < 1e-6

@@ -252,7 +252,7 @@ def critical_learning_rate(rule: OnlineSGD, state: Overlaps) -> float:
     lr = check_number("rule.lr", rule.lr, minimum=0, strict=True)
     branch = Branch(rule, state, "lr")
     z = branch.begin(lr, state)
-    if branch.at(lr).on_edge(z):
+    if (rule.student.kinks or rule.teacher.kinks) and branch.at(lr).on_edge(z):
         raise refuse("state", "have a positive definite covariance for activations with a kink", "its is singular")
     eigenvalues = _eigenvalues(branch, lr, z)
     flat = int((np.abs(eigenvalues) <= 100 * flat_below(branch.at(lr), eigenvalues)).sum())

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 FINE, LOOSER = 1e-10, 10.0  # the averages of general activations are as good as this, or as this multiple of rtol
+IMPOSSIBLE = 1e-6  # of the largest eigenvalue: a covariance with one more negative is that of no weights
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 LEAST = 8  # steps in a slice
 WATCH = 4  # steps between two looks for the neighbourhood of perfect learning
@@ -75,11 +76,14 @@ def integrate(
     watched = Tail.possible(rule, state)
     try:
         while status == kernel.RUNNING:
-            begin = time.perf_counter()
+            begin, first = time.perf_counter(), done
             alpha, h, done, status = kernel.advance(
                 velocity, y, alpha, h, model, *both, K, times, done, out, rtol, tolerance, bound, steps
             )
             report(alpha)
+            if model.step and (bad := _impossible(state, [*out[first:done], y])) is not None:
+                why = "overlaps that no weights have, as students that coincide drift apart; a tighter rtol helps"
+                return Trajectory(out[: first + bad], diverged(alpha, why), errors[: first + bad])
             if model.step and status == kernel.RUNNING:
                 model, chosen = refined(rule, state, y, chosen, model, accuracy)
             if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):
@@ -195,6 +199,17 @@ def quadrature_step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float
     from tutelage.online.resolution import choose_step
 
     return choose_step(rule, state, tolerance)
+
+
+def _impossible(begin: Overlaps, states: list[np.ndarray]) -> int | None:
+    """Return the first of some state vectors whose covariance is not positive semidefinite, up to the tolerances."""
+    for index, y in enumerate(states):
+        C = state_of(y, begin).covariance
+        if np.isfinite(C).all():
+            values = np.linalg.eigvalsh(C)
+            if values[0] < -IMPOSSIBLE * values[-1]:
+                return index
+    return None
 
 
 def _measured(rule: OnlineSGD, states: tuple[Overlaps, ...], step: float) -> float | None:

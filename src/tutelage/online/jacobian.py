@@ -175,9 +175,13 @@ class Coordinates:
         return np.einsum("o,oab->ba", WEIGHTS, changes) / steps
 
     def on_edge(self, z: np.ndarray) -> bool:
-        """Whether z is at a singular covariance with averages that are not smooth there, those of kinked functions."""
+        """Whether z is at a singular covariance, beyond which the compiled velocity is not the analytic one.
+
+        Averages of kinked functions are not smooth there, and quadrature has no fields of negative variance.
+        """
         values = np.linalg.eigvalsh(self.state(z).covariance)
-        return bool(self.rule.student.kinks or self.rule.teacher.kinks) and values[0] < INSIDE * values[-1]
+        rough = bool(self.rule.student.kinks or self.rule.teacher.kinks) or way(self.rule) == "general"
+        return rough and not self.analytic and values[0] < INSIDE * values[-1]
 
     def _steps(self, z: np.ndarray) -> np.ndarray:
         """Return a step for each coordinate, small against the distance of the next singularity of the averages.
