@@ -480,6 +480,16 @@ def test_eigenvalues_by_quadrature_are_those_of_the_closed_form_at_singular_cova
     assert points[0].unstable == points[1].unstable == 0
 
 
+@pytest.mark.slow
+def test_critical_rate_of_tanh_is_that_of_small_displacements():
+    """One unit on its teacher: eta_c = 2 <g'^2> / <g'^4>, here by the averages' own quadrature."""
+    rate = tl.critical_learning_rate(tl.OnlineSGD("tanh", lr=0.2), tl.Overlaps([[1.0]], [[1.0]], [[1.0]]))
+    slope = lambda x: 1 - np.tanh(x) ** 2  # noqa: E731
+    second = tl.gaussian.product_average([lambda x: slope(x) ** 2], [[1.0]]).value
+    fourth = tl.gaussian.product_average([lambda x: slope(x) ** 4], [[1.0]]).value
+    assert rate == close(2 * second / fourth, 1e-5)
+
+
 def test_overlaps_that_no_weights_have_end_a_solution():
     state = tl.Overlaps.random(students=2, teachers=2, dim=784, seed=0)
     rule, times = tl.OnlineSGD("tanh", lr=0.2, noise=0.1, weight_decay=0.05), [50, 400, 2000]

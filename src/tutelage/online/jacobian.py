@@ -30,7 +30,7 @@ OFFSETS = np.array([-3, -2, -1, 1, 2, 3])  # f at these multiples of h, with the
 WEIGHTS = np.array([-1, 9, -45, 45, -9, 1]) / 60
 REACH = 1 / 50  # step of the differences, of the distance at which the averages may be singular
 WIDEST = 1e-2  # the largest step of the differences, of max(1, |z|)
-INSIDE = 1e-8  # how far inside the positive covariances kinked averages are differentiated, of the largest entry
+INSIDE = 1e-8  # of the largest entry: how far inside the positive covariances averages are differentiated (on_edge)
 
 
 class Direction(NamedTuple):
