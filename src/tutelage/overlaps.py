@@ -176,6 +176,30 @@ class Overlaps:
             object.__setattr__(scaled, "_rows", np.sqrt(factor) * state._rows)
         return scaled
 
+    def normalised(self) -> Overlaps:
+        """Return the state with the students' weights scaled to |w_k|^2 = N, so that Q_kk = 1.
+
+        Raises
+        ------
+        ArgumentError
+            For a unit of zero length.
+
+        Examples
+        --------
+        >>> Overlaps(Q=[[4.0]], R=[[1.0]], T=[[1.0]]).normalised().R
+        array([[0.5]])
+        """
+        if np.diagonal(self.Q).min() <= 0:
+            raise refuse("state", "have no unit of zero length", f"has Q_kk = {np.diagonal(self.Q).tolist()}")
+        scale = 1 / np.sqrt(np.diagonal(self.Q))
+        Q = self.Q * np.outer(scale, scale)
+        np.fill_diagonal(Q, 1.0)
+        state = Overlaps(Q, self.R * scale[:, None], self.T, self.v, self.v_star)
+        if self._rows is not None:
+            rows = self._rows * np.concatenate([scale, np.ones(self.teachers)])[:, None]
+            object.__setattr__(state, "_rows", rows)
+        return state
+
     def generalisation_error(
         self, activation: ActivationLike, teacher_activation: ActivationLike | None = None
     ) -> float:

@@ -18,15 +18,17 @@ from tutelage.online.equations import right_hand_side
 from tutelage.online.integration import velocity_function
 from tutelage.online.vector import start_vector, state_of
 
+FREE = tl.OnlineSGD()
 OBSERVED = ("eg", "Q[0, 0]", "Q[0, 1]", "R[0, 0]", "R[1, 1]", "v[0]")
 
 
-def start(K: int, M: int) -> tl.Overlaps:
-    """Return a state without symmetries."""
+def start(K: int, M: int, rule: tl.OnlineSGD = FREE) -> tl.Overlaps:
+    """Return a state without symmetries, of units of length one if the rule keeps that."""
     rng = np.random.default_rng(100 * K + M)
     A = rng.standard_normal((K + M, K + M)) / np.sqrt(K + M)
     C = A @ A.T
-    return tl.Overlaps(C[:K, :K], C[:K, K:], C[K:, K:], 1 + 0.3 * rng.standard_normal(K), np.ones(M))
+    state = tl.Overlaps(C[:K, :K], C[:K, K:], C[K:, K:], 1 + 0.3 * rng.standard_normal(K), np.ones(M))
+    return state if rule.constraint is None else state.normalised()
 
 
 def sgd(rule: tl.OnlineSGD, state: tl.Overlaps, N: int, steps: int, replicas: int, seed: int) -> list[np.ndarray]:
@@ -47,6 +49,8 @@ def sgd(rule: tl.OnlineSGD, state: tl.Overlaps, N: int, steps: int, replicas: in
         step = np.swapaxes(delta * g.df(lam) * v[:, None], 1, 2) @ x / B
         turn = (delta * g.f(lam)).mean(1)
         W = W - r.lr / np.sqrt(N) * step - r.decay / N * W
+        if rule.constraint == "sphere":
+            W = W * np.sqrt(N) / np.linalg.norm(W, axis=-1, keepdims=True)
         v = v - r.lr_readout / N * turn - r.decay_readout / N * v
     ends = [tl.Overlaps.from_weights(*parts, state.v_star) for parts in zip(W, W_star, v, strict=True)]
     return observed(
@@ -93,6 +97,8 @@ CASES = [
     (tl.OnlineSGD("erf", lr=1.0, lr_readout=0.3, train="both"), 3, 2, 500, 250, 300),
     (tl.OnlineSGD("leaky_relu(0.2)", lr=0.4, noise=0.1), 2, 2, 500, 250, 300),
     (tl.OnlineSGD("erf", lr=1.0, batch=2), 8, 4, 500, 100, 300),
+    (tl.OnlineSGD("erf", lr=1.5, noise=0.2, train="both", constraint="sphere"), 3, 2, 8, 16, 1000),
+    (tl.OnlineSGD("square", lr=0.05, batch=3, weight_decay=0.3, constraint="sphere"), 2, 2, 50, 75, 800),
 ]
 
 
@@ -100,7 +106,10 @@ CASES = [
 def all_p_values() -> np.ndarray:
     found: list[float] = []
     for seed, (rule, K, M, N, steps, replicas) in enumerate(CASES):
-        state, moved = start(K, M), BOTH if rule.train == "both" else FIRST
+        state, moved = start(K, M, rule), BOTH if rule.train == "both" else FIRST
+        moved = [
+            m and (name, rule.constraint) != ("Q[0, 0]", "sphere") for m, name in zip(moved, OBSERVED, strict=True)
+        ]
         direct = sgd(rule, state, N, steps, replicas, seed=1000 + seed)
         found += p_values(direct, chain(rule, state, N, steps, replicas, seed=2000 + seed), moved)
     return np.array(found)
@@ -154,6 +163,8 @@ OPTIONS = {
     "both": {"lr": 0.6, "lr_readout": 0.4, "train": "both", "noise": 0.3, "weight_decay": 0.2},
     "readout": {"lr_readout": 0.4, "train": "readout", "noise": 0.3, "weight_decay": 0.2},
     "batch": {"lr": 0.6, "train": "both", "noise": 0.3, "batch": 2},
+    "sphere": {"lr": 0.6, "train": "both", "noise": 0.3, "constraint": "sphere"},
+    "sphere, batch": {"lr": 0.6, "batch": 4, "weight_decay": 0.2, "constraint": "sphere"},
     "large batch": {"lr": 0.6, "noise": 0.3, "batch": 5, "weight_decay": 0.1},
 }
 
@@ -186,10 +197,12 @@ SMOOTH = [
 @pytest.mark.parametrize(
     ("pair", "option"),
     [(pair, option) for pair in PAIRS for option in OPTIONS]
-    + [(pair, option) for pair in SMOOTH for option in ("both", "large batch")],
+    + [(pair, option) for pair in SMOOTH for option in ("both", "large batch")]
+    + [(("square", None), "sphere"), (("hermite-3", "square"), "both")],
 )
 def test_mean_steps_of_the_chain_are_the_equations(pair, option) -> None:
-    rule, state, samples = tl.OnlineSGD(*pair, **OPTIONS[option]), start(3, 2), 40_000
+    rule, samples = tl.OnlineSGD(*pair, **OPTIONS[option]), 40_000
+    state = start(3, 2, rule)
     velocity = state_of(velocity_function(rule, state)(0.0, start_vector(state)), state)  # of R, Q and v
     for name, sample in one_steps(rule, state, 10**7, samples):
         error = sample.std(0) / np.sqrt(len(sample))
@@ -202,7 +215,8 @@ def test_mean_steps_of_the_chain_are_the_equations(pair, option) -> None:
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("dim", [5, 6, 7, 40])
 def test_compiled_steps_are_the_rules_own(option: str, dim: int) -> None:
-    rule, state = tl.OnlineSGD("tanh", "softplus", **OPTIONS[option]), start(3, 2)
+    rule = tl.OnlineSGD("tanh", "softplus", **OPTIONS[option])
+    state = start(3, 2, rule)
     compiled, plain = (Chain(rule, state, dim, 3, range(2, 3)) for _ in range(2))
     compiled.advance(0, 30)
     for _ in range(30):

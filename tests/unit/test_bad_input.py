@@ -118,8 +118,8 @@ def test_overlaps_of_weights() -> None:
         ("activation", "hermite--1", {"activation": "hermite--1"}),
         ("activation", "3", {"activation": 3}),
         ("teacher_activation", "'ERF'", {"teacher_activation": "ERF"}),
-        ("terms", "'flow'", {"terms": "flow"}),
-        ("constraint", "'sphere'", {"constraint": "sphere"}),
+        ("terms", "'noise'", {"terms": "noise"}),
+        ("constraint", "'ball'", {"constraint": "ball"}),
     ],
 )
 def test_rule(name: str, given: str, changes: dict[str, Any]) -> None:

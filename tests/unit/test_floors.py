@@ -201,7 +201,7 @@ for name, lr in (("erf", 0.5), ("linear", 0.3), ("relu", 0.1)):
 """
     found = imported_by(code)
     assert "tutelage.online.kernels.chain" in found
-    assert not {"scipy.integrate", "matplotlib", "sklearn", "dask"} & found
+    assert not {"scipy.integrate", "matplotlib", "sklearn", "distributed"} & found
 
 
 def test_without_the_papers_only_the_command_line_suffers() -> None:

@@ -47,7 +47,7 @@ def test_commented_keys_of_the_template_are_legitimate(tmp_path):
 
 def test_schema_table_is_complete():
     rows = schema_table()
-    assert len({row.key for row in rows}) == len(rows) == 33
+    assert len({row.key for row in rows}) == len(rows) == 35
     assert all(row.type and row.meaning.endswith(".") for row in rows)
     assert ("rule.lr", "a number >= 0", "0.5") in [row[:3] for row in rows]
 

@@ -175,6 +175,8 @@ def sgd(rule: tl.OnlineSGD, X: np.ndarray, W: np.ndarray, W_star: np.ndarray, st
         lr_v = rule.lr if rule.lr_readout is None else rule.lr_readout
         if rule.train in ("first", "both"):
             W = W - rule.lr / sqrt(n) * grad_W - rule.weight_decay / n * W
+        if rule.constraint == "sphere":
+            W = W * np.array([sqrt(n / sum(w * w)) for w in W])[:, None]
         if rule.train in ("readout", "both"):
             v = v - lr_v / n * grad_v - rule.weight_decay / n * v
         yield W, v
@@ -192,6 +194,8 @@ RULES = [
     tl.OnlineSGD("erf", lr=0.8, train="readout", batch=5),
     tl.OnlineSGD("hermite-2", lr=0.05, train="both"),  # no kernel: the plain path
     tl.OnlineSGD("erf", "hermite-2", lr=0.1, batch=2),
+    tl.OnlineSGD("erf", lr=0.7, train="both", constraint="sphere"),
+    tl.OnlineSGD("relu", lr=0.7, weight_decay=0.4, batch=3, constraint="sphere"),
 ]
 
 
@@ -205,6 +209,8 @@ def test_every_step_is_that_of_a_few_lines_of_numpy(rule, path, rng, monkeypatch
     if path == "plain":
         plain(monkeypatch)
     W, W_star = rng.standard_normal((3, N)), rng.standard_normal((2, N))
+    if rule.constraint == "sphere":
+        W *= sqrt(N) / np.linalg.norm(W, axis=1, keepdims=True)
     state = tl.Overlaps.from_weights(W, W_star, STATE.v, STATE.v_star)
     steps = 40
     X = rng.standard_normal((steps * rule.batch, N))
@@ -214,7 +220,7 @@ def test_every_step_is_that_of_a_few_lines_of_numpy(rule, path, rng, monkeypatch
         np.testing.assert_allclose(ds.Q[step], W_now @ W_now.T / N, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(ds.R[step], W_now @ W_star.T / N, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(ds.v[step], v_now, rtol=1e-12, atol=1e-12)
-    moved = np.abs(ds.Q[-1] - ds.Q[0]).max() > 1e-3, np.abs(ds.v[-1] - ds.v[0]).max() > 1e-3
+    moved = np.abs(ds.R[-1] - ds.R[0]).max() > 1e-3, np.abs(ds.v[-1] - ds.v[0]).max() > 1e-3
     trains_readout = rule.train != "first" and (rule.lr_readout != 0 or rule.weight_decay > 0)
     assert moved == (rule.train != "readout", trains_readout)
 

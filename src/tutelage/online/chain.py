@@ -119,6 +119,8 @@ class Chain:
                 kernel.bartlett(lanes, most, N - count, generator, normals, uniforms, used, *spare, bartlett)
             A[:, count : count + new] = np.einsum("kil,ijl->kjl", factor, bartlett)[:, :new] / N
             self._columns[0] += new
+            if r.sphere:
+                A /= np.sqrt(np.einsum("kjl,kjl->kl", A, A))[:, None]
             if self._columns[0] + most > A.shape[1]:
                 kernel.turn_back(lanes, A, M, int(self._columns[0]))
                 self._columns[0] = K + M

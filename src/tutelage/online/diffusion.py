@@ -85,7 +85,20 @@ def step_covariance(rule: OnlineSGD, state: Overlaps, *, samples: int = SAMPLES,
     weight = np.outer(chance, weights).ravel()
     f -= (f @ weight)[:, None]
     f *= np.sqrt(weight)
+    f = _kept(rule, state, f)
     return f @ f.T / rule.batch
+
+
+def _kept(rule: OnlineSGD, state: Overlaps, f: np.ndarray) -> np.ndarray:
+    """Return the part of increments f (n, samples) that the rule's constraint leaves."""
+    if not rule.rates.sphere:
+        return f
+    K, M = state.students, state.teachers
+    i, k = np.triu_indices(K)
+    growth = f[K * M + np.flatnonzero(i == k)] / 2
+    R = f[: K * M].reshape(K, M, -1) - state.R[:, :, None] * growth[:, None]
+    Q = f[K * M : K * M + len(i)] - state.Q[i, k][:, None] * (growth[i] + growth[k])
+    return np.concatenate([R.reshape(K * M, -1), np.where((i == k)[:, None], 0.0, Q), f[K * M + len(i) :]])
 
 
 def check_samples(samples: int) -> int:

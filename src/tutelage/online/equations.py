@@ -12,6 +12,10 @@ rule over the fields gives, as N goes to infinity (Saad & Solla, Phys. Rev. E 52
                    + \frac{\eta^2}{B} v_i v_k \Big[ \sum_{cd} a_c a_d I_4(i, k, c, d) + \sigma^2 J_2(i, k) \Big] \\
     \dot v_i &= -\eta_v \sum_c a_c I_2(i, c) - \kappa v_i .
 
+Of the terms of order :math:`\eta^2`, ``terms`` of the rule drops the first, or both. Where weights are scaled back to
+:math:`Q_{ii} = 1` after each step, :math:`\dot R_{in}` loses :math:`R_{in} \dot Q_{ii} / 2` and :math:`\dot Q_{ik}`
+loses :math:`Q_{ik} (\dot Q_{ii} + \dot Q_{kk}) / 2` (Arnaboldi et al. 2023, arXiv:2305.18502).
+
 This module is the definition; :mod:`tutelage.online.kernels` holds its compiled twins, kept equal by a test.
 """
 
@@ -41,11 +45,12 @@ def right_hand_side(rule: OnlineSGD, state: Overlaps) -> Velocity:
     r, K, v = rule.rates, state.students, state.v
     drift = -r.lr * v[:, None] * first_layer_drift(rule, state)  # (K, K + M)
     spread = np.outer(v, v) * gradient_covariance(rule, state)
-    return Velocity(
+    Q, R = rule.tangent(
+        state,
         Q=drift[:, :K] + drift[:, :K].T + r.lr**2 / r.batch * spread - 2 * r.decay * state.Q,
         R=drift[:, K:] - r.decay * state.R,
-        v=-r.lr_readout * readout_drift(rule, state) - r.decay_readout * v,
     )
+    return Velocity(Q, R, v=-r.lr_readout * readout_drift(rule, state) - r.decay_readout * v)
 
 
 def first_layer_drift(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
@@ -59,9 +64,13 @@ def first_layer_drift(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
 
 
 def gradient_covariance(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
-    """Return sum_cd a_c a_d I4(i, k, c, d) + sigma^2 J2(i, k) for students i, k, shape (K, K)."""
+    """Return sum_cd a_c a_d I4(i, k, c, d) + sigma^2 J2(i, k) for students i, k, shape (K, K), as `terms` has it."""
     i, k = np.meshgrid(np.arange(state.students), np.arange(state.students), indexing="ij")
+    if rule.terms == "flow":
+        return np.zeros((state.students, state.students))
     total = rule.noise**2 * gaussian.J2(rule.student, _gather(state, i, k))
+    if rule.terms == "flow+noise":
+        return total
     for c, (a, g) in enumerate(zip(state.signed_readout, _units(rule, state), strict=True)):
         for d, (b, h) in enumerate(zip(state.signed_readout, _units(rule, state), strict=True)):
             total = total + a * b * gaussian.I4((rule.student, rule.student, g, h), _gather(state, i, k, c, d))

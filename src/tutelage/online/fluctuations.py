@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -173,10 +174,9 @@ def _integrate(
 
 def _jacobian(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
     """Return the Jacobian of the velocity in our coordinates; zeros for a layer that does not move, nor fluctuates."""
-    moving, n = Coordinates.of(rule, state), len(coordinates(state.students, state.teachers))
-    block = moving.fast(moving.read())
-    before = n - len(block) if rule.train == "readout" else 0
-    return np.pad(block, (before, n - len(block) - before))
+    moving, every = Coordinates.of(rule, state), Coordinates.of(replace(rule, train="both", constraint=None), state)
+    place = every.shrink(moving.embedding.T) > 0  # which of all coordinates move
+    return place.T.astype(float) @ moving.fast(moving.read()) @ place
 
 
 def _flow(rule: OnlineSGD, state: Overlaps, times: np.ndarray) -> list[Overlaps]:

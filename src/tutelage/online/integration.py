@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from tutelage.errors import ArgumentError, DivergenceError, refuse
-from tutelage.online.equations import right_hand_side
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import BOUND
 from tutelage.online.tail import Tail
@@ -21,7 +20,6 @@ __all__ = [
     "Report",
     "Trajectory",
     "check_compiled",
-    "check_equations",
     "integrate",
     "integrate_scipy",
     "quadrature_step",
@@ -29,7 +27,7 @@ __all__ = [
     "velocity_function",
 ]
 
-FINE, LOOSER = 1e-10, 10.0  # the averages of general activations are as good as this, or as this multiple of rtol
+FINE = 1e-10  # the averages of general activations are as good as this, or as rtol
 IMPOSSIBLE = 1e-6  # of the largest eigenvalue: a covariance with one more negative is that of no weights
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 LEAST = 8  # steps in a slice
@@ -63,7 +61,7 @@ def integrate(
     """
     from tutelage.online.kernels import integrate as kernel
 
-    accuracy, y, K, both = max(FINE, LOOSER * rtol), start_vector(state), state.students, units(rule)
+    accuracy, y, K, both = max(FINE, rtol), start_vector(state), state.students, units(rule)
     velocity, model, chosen = (
         compiled_velocity(rule),
         constants(rule, state, quadrature_step(rule, state, accuracy)),
@@ -145,18 +143,7 @@ def diverged(alpha: float, why: str) -> DivergenceError:
 
 
 def velocity_function(rule: OnlineSGD, state: Overlaps) -> Velocity:
-    """Return the right-hand side as a function of (alpha, y): compiled, or through NumPy where it cannot be."""
-    if way(rule) is None:
-        bound = BOUND * max(1.0, np.abs(start_vector(state)).max())
-
-        def plain(_: float, y: np.ndarray) -> np.ndarray:
-            if not np.abs(y).max() <= bound:  # a trial step too far: the integrator will shorten it, or give up
-                return np.full_like(y, np.nan)
-            with np.errstate(over="ignore", invalid="ignore"):
-                change = right_hand_side(rule, state_of(y, state))
-            return np.concatenate([change.R.ravel(), change.Q.ravel(), change.v])
-
-        return plain
+    """Return the right-hand side as a function of (alpha, y)."""
     from tutelage.online.kernels.model import workspace
 
     P = state.students + state.teachers
@@ -184,12 +171,6 @@ def check_compiled(rule: OnlineSGD) -> None:
             but = f"{unit.name!r} has kinks at {unit.kinks}" if unit.kinks else f"{unit.name!r} cannot be compiled"
             must = "be smooth, or be mixed with no others than erf, linear and (leaky) ReLU, for equations of motion"
             raise refuse(name, must, f'{but}; tl.simulate with engine="chain" takes it')
-
-
-def check_equations(rule: OnlineSGD) -> None:
-    """Refuse activations without equations of motion; of polynomials NumPy knows the averages, if nothing else does."""
-    if not (rule.student.coefficients and rule.teacher.coefficients):
-        check_compiled(rule)
 
 
 def quadrature_step(rule: OnlineSGD, state: Overlaps, tolerance: float) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from tutelage.activations import Activation, polynomial
 from tutelage.errors import check_type
 from tutelage.online.equations import right_hand_side
-from tutelage.online.integration import FINE, check_equations, quadrature_step, refined, velocity_function
+from tutelage.online.integration import FINE, check_compiled, quadrature_step, refined
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.vector import compiled_velocity, constants, start_vector, units, way
 from tutelage.overlaps import Overlaps
@@ -59,7 +59,9 @@ class Coordinates:
 
     @classmethod
     def of(cls, rule: OnlineSGD, state: Overlaps) -> Coordinates:
-        """Return all coordinates: R row by row, the upper triangle of Q row by row, v; untrained layers are left out.
+        """Return all coordinates: R row by row, the upper triangle of Q row by row, v, but for what cannot move.
+
+        That is an untrained layer, and the diagonal of Q where lengths are kept.
 
         Examples
         --------
@@ -67,26 +69,29 @@ class Coordinates:
         array([3., 4.])
         """
         K, M = state.students, state.teachers
+        kept, lengths = int(rule.constraint is not None), K * M
         first = [{i * M + n} for i in range(K) for n in range(M)]
-        first += [{K * M + i * K + k, K * M + k * K + i} for i in range(K) for k in range(i, K)]
+        first += [{lengths + i * K + k, lengths + k * K + i} for i in range(K) for k in range(i + kept, K)]
         return cls._moving(rule, state, first, [{K * M + K * K + i} for i in range(K)])
 
     @classmethod
     def symmetric(cls, rule: OnlineSGD, state: Overlaps) -> Coordinates:
         """Return those of states that permuting students, and teachers, does not change: R, Q_ii, Q_ik, v.
 
-        Q_ik is left out for K = 1.
+        Q_ik is left out for K = 1, Q_ii where lengths are kept.
         """
         K, M = state.students, state.teachers
         square = np.arange(K * M, K * M + K * K).reshape(K, K)
         diagonal = set(np.diagonal(square).tolist())
         first = [set(range(K * M)), diagonal, set(square.ravel().tolist()) - diagonal][: 2 + (K > 1)]
+        del first[1 : 1 + (rule.constraint is not None)]
         return cls._moving(rule, state, first, [set(range(K * M + K * K, K * M + K * K + K))])
 
     @classmethod
     def _moving(cls, rule: OnlineSGD, state: Overlaps, first: list[set[int]], readout: list[set[int]]) -> Coordinates:
         """Return coordinates each of which stands at several places of y."""
-        check_equations(rule)
+        check_compiled(rule)
+        rule.check_start(state)
         places = first * (rule.train != "readout") + readout * (rule.train != "first")
         embedding = np.zeros((len(start_vector(state)), len(places)))
         for column, rows in enumerate(places):
@@ -120,9 +125,6 @@ class Coordinates:
     def _flow(self) -> Callable[[np.ndarray], np.ndarray]:
         """The velocities of many vectors y, shape (states, size)."""
         rule, origin = self.rule, self.origin
-        if way(rule) is None:
-            one = velocity_function(rule, origin)
-            return lambda states: np.array([one(0.0, y) for y in states])
         from tutelage.online.kernels.many import velocities
 
         velocity, both = compiled_velocity(rule), units(rule)
@@ -204,14 +206,17 @@ class Coordinates:
         return np.block([[change.Q, change.R], [change.R.T, np.zeros((M, M))]])
 
     def _inward(self, z: np.ndarray) -> np.ndarray:
-        """Return the direction of growing Q_ii, of the size of the largest eigenvalue of the covariance."""
+        """Return the direction of growing Q_ii, or of all else shrinking, of the size of the largest eigenvalue."""
         K, M = self.origin.students, self.origin.teachers
         largest = np.linalg.eigvalsh(self.state(z).covariance)[-1]
+        if self.rule.constraint is not None:
+            R, Q, v = np.split(self._vector(z), [K * M, K * M + K * K])
+            return -largest * self.shrink(np.concatenate([R, Q, np.zeros_like(v)]))
         return self.shrink(np.concatenate([np.zeros(K * M), largest * np.eye(K).ravel(), np.zeros(K)]))
 
     def fast(self, z: np.ndarray) -> np.ndarray:
         """Return J at z, as good as Newton's method needs it and as fast as there is."""
-        polynomials = self.analytic and way(self.rule) not in ("erf", "linear")
+        polynomials = self.analytic and way(self.rule) not in ("erf", "linear", "square")
         return self.complex_step(z) if polynomials else self.differences(z)
 
     def exact(self, z: np.ndarray) -> np.ndarray:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutelage.online.integration import Report, integrate, integrate_scipy
+from tutelage.online.integration import Report, integrate
 from tutelage.online.jacobian import Coordinates
-from tutelage.online.vector import way
 from tutelage.overlaps import Overlaps
 
 __all__ = ["Root", "Settled", "flat_below", "newton", "settle"]
@@ -137,10 +136,7 @@ def _growth(coordinates: Coordinates, z: np.ndarray) -> tuple[float, bool]:
 def _follow(coordinates: Coordinates, z: np.ndarray, duration: float, report: Report) -> tuple[np.ndarray, float, bool]:
     """Return the coordinates after `duration`, the time that passed, and whether the flow left every bound."""
     rule, state, times = coordinates.rule, coordinates.state(z), duration * QUARTERS
-    if way(rule) is not None:
-        trajectory = integrate(rule, state, times, RTOL, ATOL, report)
-    else:
-        trajectory = integrate_scipy(rule, state, times, "dop853", RTOL, ATOL, report)
+    trajectory = integrate(rule, state, times, RTOL, ATOL, report)
     if trajectory.ending is KeyboardInterrupt:
         raise KeyboardInterrupt
     if len(trajectory.states):
@@ -149,10 +145,14 @@ def _follow(coordinates: Coordinates, z: np.ndarray, duration: float, report: Re
 
 
 def _inside(coordinates: Coordinates, z: np.ndarray) -> np.ndarray:
-    """Return `z` with Q raised so far that the covariance is positive semidefinite."""
+    """Return `z` with Q raised, or else R and Q lowered, so far that the covariance is positive semidefinite."""
     if coordinates.rule.train == "readout" or not np.isfinite(z).all():
         return z
     state = coordinates.state(z)
+    if coordinates.rule.constraint is not None:
+        lowest, room = np.linalg.eigvalsh(state.covariance)[0], min(1.0, np.linalg.eigvalsh(state.T)[0])
+        less = 1 - max(-lowest, 0.0) / max(room - lowest, 1e-300)  # of what is not on the diagonals of Q and T
+        return coordinates.read(Overlaps.unchecked(less * state.Q, less * state.R, state.T, state.v, state.v_star))
     explained = state.R @ np.linalg.pinv(state.T, rcond=1e-12, hermitian=True) @ state.R.T
     values, vectors = np.linalg.eigh(state.Q - explained)
     if values[0] >= -1e-14 * (1 + np.abs(z).max()):

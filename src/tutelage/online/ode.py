@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.errors import DivergenceError, check_choice, check_number, check_times, check_type
-from tutelage.online.integration import Trajectory, check_equations, integrate, integrate_scipy
+from tutelage.online.integration import Trajectory, check_compiled, integrate, integrate_scipy
 from tutelage.online.rule import OnlineSGD
-from tutelage.online.vector import way
 from tutelage.overlaps import Overlaps, generalisation_error, stacked
 from tutelage.progress import progress as progress_bar
 from tutelage.results import dataset
@@ -84,7 +83,8 @@ def solve(
     times = check_times("alpha", alpha)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     check_choice("method", method, METHODS)
-    check_equations(rule)
+    check_compiled(rule)
+    rule.check_start(state)
     settings = {
         "view": "ode",
         "rule": describe(rule),
@@ -94,7 +94,7 @@ def solve(
         "alpha": times.tolist(),
     }
     with progress_bar("ODE", times[-1], progress) as bar:
-        if way(rule) is not None and method == "dop853":
+        if method == "dop853":
             trajectory = integrate(rule, state, times, rtol, atol, bar.update)
         else:
             trajectory = integrate_scipy(rule, state, times, method, rtol, atol, bar.update)

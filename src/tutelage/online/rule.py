@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tutelage.activations import Activation, ActivationLike, activation
 from tutelage.errors import check_choice, check_count, check_number, refuse
 
+if TYPE_CHECKING:
+    from tutelage.overlaps import Overlaps
+
 __all__ = ["OnlineSGD", "Rates"]
 
 TRAIN = ("first", "both", "readout")
+TERMS = ("flow", "flow+noise", "full")  # with none, the noise's, or all terms of order lr^2
+CONSTRAINTS = (None, "sphere")
+ROUND = 1e-8  # how far Q_kk may be from 1 where a run on the sphere begins
 
 
 class Rates(NamedTuple):
@@ -24,6 +30,7 @@ class Rates(NamedTuple):
     decay: float
     decay_readout: float
     batch: float
+    sphere: float
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,14 @@ class OnlineSGD:
         :math:`\kappa`; shrinks the trained layers by (1 - kappa/N) a step, never multiplied by the learning rate.
     batch : int, >= 1
         Examples averaged over in each step; time alpha = steps / N counts steps, not examples.
-    terms, constraint : "full", None
-        Reserved; any other value is refused.
+    terms : {"full", "flow+noise", "flow"}
+        Which terms of order lr^2 the equations of motion keep: all; those of the label noise,
+        :math:`\eta^2 v_i v_k \sigma^2 J_2(i, k) / B`; none, which is gradient flow on the population risk, in units
+        of time of 1/lr (Arnaboldi et al. 2023, arXiv:2302.05882, eqs. GF-ODE and SS-ODE). Simulations do what SGD
+        does, whatever `terms`: they have all of them.
+    constraint : {None, "sphere"}
+        "sphere": after each step the first layer's weights are scaled back to :math:`|w_k|^2 = N`. The start must have
+        Q_kk = 1 (``Overlaps.normalised``).
 
     Raises
     ------
@@ -95,6 +108,8 @@ class OnlineSGD:
             "weight_decay": check_number("weight_decay", self.weight_decay, minimum=0),
             "batch": check_count("batch", self.batch),
             "train": check_choice("train", self.train, TRAIN),
+            "terms": check_choice("terms", self.terms, TERMS),
+            "constraint": self.constraint and check_choice("constraint", self.constraint, CONSTRAINTS[1:]),
         }
         if self.lr_readout is not None:
             checked["lr_readout"] = check_number("lr_readout", self.lr_readout, minimum=0)
@@ -103,9 +118,6 @@ class OnlineSGD:
         if self.rates.lr and self.student.jumps:
             but = f"{self.student.name!r} jumps: its derivative is zero almost everywhere, and the layer would not move"
             raise refuse("activation", 'have a derivative where the first layer is trained (or train="readout")', but)
-        for name, only in (("terms", "full"), ("constraint", None)):
-            if getattr(self, name) != only:
-                raise refuse(name, f"be {only!r}, the only one there is so far", f"is {getattr(self, name)!r}")
 
     @property
     def student(self) -> Activation:
@@ -134,7 +146,33 @@ class OnlineSGD:
             decay=self.weight_decay * first,
             decay_readout=self.weight_decay * readout,
             batch=float(self.batch),
+            sphere=float(self.constraint == "sphere" and first),
         )
+
+    @property
+    def powers(self) -> int:
+        """How many kinds of terms of order lr^2 the equations of motion have: 2 all, 1 the noise's, 0 none."""
+        return TERMS.index(self.terms)
+
+    def check_start(self, state: Overlaps) -> None:
+        """Refuse a state that does not obey the constraint."""
+        if self.rates.sphere and (off := np.abs(np.diagonal(state.Q) - 1).max()) > ROUND:
+            but = f"one is off by {off:.3g}; state.normalised() has weights of that length"
+            raise refuse("state", 'have Q_kk = 1 for constraint="sphere"', but)
+
+    def tangent(self, state: Overlaps, Q: np.ndarray, R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        r"""Return the part of a direction (Q, R) that keeps lengths, if they are kept.
+
+        .. math:: R_{in} - \tfrac12 R^{s}_{in} Q_{ii} , \qquad
+                  Q_{ik} - \tfrac12 Q^{s}_{ik} (Q_{ii} + Q_{kk})
+
+        at the state with overlaps :math:`Q^s, R^s` and :math:`Q^s_{ii} = 1`.
+        """
+        if not self.rates.sphere:
+            return Q, R
+        growth = np.diagonal(Q) / 2
+        kept = Q - state.Q * (growth[:, None] + growth)
+        return kept * (1 - np.eye(len(Q))), R - state.R * growth[:, None]
 
     def increments(
         self, fields: np.ndarray, noise: np.ndarray, v: np.ndarray, v_star: np.ndarray

@@ -116,6 +116,7 @@ def simulate(
     engine = _engine(engine, inputs, weights)
     origin = source(inputs, held_out, None if dim is None else check_count("dim", dim), replicas, seed)
     _check_dim(origin.dim, state)
+    rule.check_start(state)
     pace = _pace(step, engine)
     settings = {
         "view": engine,

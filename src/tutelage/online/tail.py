@@ -38,7 +38,8 @@ class Tail:
     def possible(rule: OnlineSGD, state: Overlaps) -> bool:
         """Whether a run can come arbitrarily close to perfect learning in a way that this module follows."""
         odd = rule.student.kind in ("erf", "linear") and rule.student == rule.teacher
-        return odd and rule.noise == 0 and rule.weight_decay == 0 and rule.train != "readout"
+        plain = rule.terms == "full" and rule.constraint is None
+        return odd and plain and rule.noise == 0 and rule.weight_decay == 0 and rule.train != "readout"
 
     @classmethod
     def enter(cls, rule: OnlineSGD, state: Overlaps, y: np.ndarray) -> Tail | None:

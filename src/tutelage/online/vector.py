@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from tutelage import gaussian
+from tutelage.activations import Activation
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 
 __all__ = ["compiled_velocity", "constants", "start_vector", "state_of", "units", "way"]
-
-DEGREE = 8  # of polynomials, up to which quadrature reaches every accuracy
 
 
 def start_vector(state: Overlaps) -> np.ndarray:
@@ -28,18 +28,19 @@ def state_of(y: np.ndarray, begin: Overlaps) -> Overlaps:
 
 
 def way(rule: OnlineSGD) -> str | None:
-    """Return how the averages of a rule are compiled: "erf", "linear", "mixed", "general", or None if they are not.
+    """Return how the averages of a rule are compiled, the name of a module of kernels; None if they are not.
 
     "mixed" is the recipe of :mod:`tutelage.kernels.averages`, "general" the quadrature of any smooth functions.
     """
+    if rule.student.name == rule.teacher.name == "square":
+        return "square"
     kinds = {rule.student.kind, rule.teacher.kind}
     if kinds in ({"erf"}, {"linear"}):
         return kinds.pop()
     if kinds <= gaussian.COMPILED:
         return "mixed"
-    powers = [g.coefficients for g in (rule.student, rule.teacher)]
-    if all(powers) and max(map(len, powers)) > DEGREE + 1:  # type: ignore[arg-type]
-        return None  # too steep for a grid; Wick's theorem has their averages
+    if rule.student.coefficients and rule.teacher.coefficients:
+        return "polynomial"
     smooth = not rule.student.kinks and not rule.teacher.kinks
     return "general" if smooth and rule.student.unit and rule.teacher.unit else None
 
@@ -47,21 +48,7 @@ def way(rule: OnlineSGD) -> str | None:
 def compiled_velocity(rule: OnlineSGD) -> Any:
     """Return the compiled right-hand side for the rule's activations; the others stay uncompiled."""
     name = way(rule)
-    if name == "erf":
-        from tutelage.online.kernels.erf import erf_velocity
-
-        return erf_velocity
-    if name == "linear":
-        from tutelage.online.kernels.linear import linear_velocity
-
-        return linear_velocity
-    if name == "mixed":
-        from tutelage.online.kernels.mixed import mixed_velocity
-
-        return mixed_velocity
-    from tutelage.online.kernels.general import general_velocity
-
-    return general_velocity
+    return getattr(import_module(f"tutelage.online.kernels.{name}"), f"{name}_velocity")
 
 
 def units(rule: OnlineSGD) -> tuple[Any, Any]:
@@ -74,16 +61,26 @@ def constants(rule: OnlineSGD, state: Overlaps, step: float = 0.0) -> Any:
     from tutelage.kernels.orthant import CODES
     from tutelage.online.kernels.model import Model
 
-    student, teacher = rule.student, rule.teacher
+    student, teacher, exact = rule.student, rule.teacher, way(rule) == "polynomial"
+    rates = rule.rates._replace(decay=0.0) if rule.constraint else rule.rates  # which the constraint undoes
     return Model(
         CODES.get(student.kind, -1),
         CODES.get(teacher.kind, -1),
-        *rule.rates,
+        *rates,
+        rule.powers,
         T=np.array(state.T),
         v_star=np.array(state.v_star),
         partner=np.zeros(state.students, np.int64),
         sign=np.zeros(state.students),
-        student_parameters=np.array(student.parameters, np.float64),
-        teacher_parameters=np.array(teacher.parameters, np.float64),
+        student_parameters=np.array(student.coefficients if exact else student.parameters, np.float64),
+        teacher_parameters=np.array(teacher.coefficients if exact else teacher.parameters, np.float64),
         step=step,
+        nodes=_gauss_rule(student, teacher) if exact else np.zeros((2, 0)),
     )
+
+
+def _gauss_rule(student: Activation, teacher: Activation) -> np.ndarray:
+    """Return nodes and weights (2, n) that are exact for the averages of g'^2 (g + g*)^2 over a normal number."""
+    degrees = [len(unit.coefficients or ()) - 1 for unit in (student, teacher)]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(max(1, degrees[0] + max(degrees)))
+    return np.stack([nodes, weights / weights.sum()])

@@ -119,6 +119,8 @@ def _plain_descent(engine: Weights) -> Descent:
             weights[: len(W)] = W
             c, dv = rule.increments(x @ weights.T / np.sqrt(N), rule.noise * zeta, v, v_star)
             W[...] += c.T @ x / (batch * np.sqrt(N)) - r.decay / N * W
+            if r.sphere:
+                W[...] *= np.sqrt(N / np.einsum("kn,kn->k", W, W))[:, None]
             v[...] += dv.mean(0) / N - r.decay_readout / N * v
 
     return steps

@@ -81,7 +81,8 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 return Overlaps(Q, R, T, v, v_star)
             self._refuse_given()
             Q, R, T = self._drawn()
-            return Overlaps(Q, R, T, v, v_star)
+            state = Overlaps(Q, R, T, v, v_star)
+            return state if self.rule.constraint is None else state.normalised()
 
     def times(self) -> np.ndarray:
         """Return the times, shape (times,), in steps / N."""

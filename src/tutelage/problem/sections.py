@@ -90,6 +90,21 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         NotNegative, Meta(description="Each step shrinks the trained layers by the factor 1 - weight_decay/N.")
     ] = 0.0
     batch: Annotated[Count, Meta(description="Examples averaged over in each step.")] = 1
+    terms: Annotated[
+        Literal["full", "flow+noise", "flow"],
+        Meta(
+            description="Terms of order lr^2 that the theory keeps: all, those of the label noise, none. The "
+            "simulation has all."
+        ),
+    ] = "full"
+    constraint: Annotated[
+        Literal["sphere"] | None,
+        Meta(
+            description='"sphere": weights are scaled back to |w_k|^2 = N after each step, and to begin with unless '
+            "overlaps are given.",
+            examples=["sphere"],
+        ),
+    ] = None
 
 
 class Time(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

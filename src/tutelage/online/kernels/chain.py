@@ -144,6 +144,22 @@ def gram_root(lanes, c, batch, K, L):
 
 
 @_compiled
+def _normalise(lanes, A, columns, length):
+    """Scale the rows of A to length one; length (lanes,) is overwritten."""
+    for k in range(A.shape[0]):
+        for l in range(len(lanes)):
+            length[l] = 0.0
+        for j in range(columns):
+            for l in range(len(lanes)):
+                length[l] += A[k, j, l] * A[k, j, l]
+        for l in range(len(lanes)):
+            length[l] = 1.0 / math.sqrt(length[l])
+        for j in range(columns):
+            for l in range(len(lanes)):
+                A[k, j, l] *= length[l]
+
+
+@_compiled
 def turn_back(lanes, A, M, columns):
     """Reflect the columns of A after the first M so that all after M + K vanish; rows keep their products."""
     K, n = A.shape[0], len(lanes)
@@ -256,7 +272,7 @@ def _walk(
         Readout.
     F, v_star : arrays, shape (M, M), (M,)
         Teacher weights / sqrt(N) in the first M columns of the frame, and their readout.
-    rates : array, shape (6,)
+    rates : array, shape (7,)
         The rule as numbers, in the order of ``Rates``.
     student, p, teacher, p_star : compiled units and their parameters
     same : bool
@@ -331,6 +347,8 @@ def _walk(
                     gram_root(lanes, c, batch, K, L)
                 _widen(lanes, c, L, T, new, most, scale, A, count)
             columns[0] = count + new
+            if rates[6] != 0.0:
+                _normalise(lanes, A, columns[0], error)
             if columns[0] + most > A.shape[1]:
                 turn_back(lanes, A, M, columns[0])
                 columns[0] = M + K

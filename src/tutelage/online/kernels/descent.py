@@ -56,7 +56,7 @@ def descend(W, W_star, v, v_star, rates, student, p, teacher, p_star, steps, gen
     ----------
     W, W_star, v, v_star : arrays, shape (K, N), (M, N), (K,), (M,)
         Weights; W and v are overwritten.
-    rates : array, shape (6,)
+    rates : array, shape (7,)
         The rule as numbers, in the order of ``Rates``.
     student, p, teacher, p_star : compiled units and their parameters
     generator : array of uint64
@@ -112,5 +112,10 @@ def descend(W, W_star, v, v_star, rates, student, p, teacher, p_star, steps, gen
             for k in range(K):
                 for j in range(N):
                     W[k, j] -= lr / batch * move[k, j] + decay * W[k, j]
+        if rates[6] != 0.0:
+            for k in range(K):
+                shrink = math.sqrt(N / _dot(W[k], W[k]))
+                for j in range(N):
+                    W[k, j] *= shrink
         for k in range(K):
             v[k] -= lr_readout / (N * batch) * turn[k] + decay_readout * v[k]

@@ -40,12 +40,12 @@ def _averages(C, a, model, K, drift, spread, slope, work):
     angle = work[3:].ravel()
     for i in range(K):
         for k in range(i + 1):
-            spread[i, k] = spread[k, i] = _spread(C, a, model.noise_variance, i, k, first, second, scale, angle)
+            spread[i, k] = spread[k, i] = _spread(C, a, model, i, k, first, second, scale, angle)
 
 
 @njit(cache=True, error_model="numpy")
-def _spread(C, a, noise_variance, i, k, first, second, scale, angle):
-    """Return sum_cd a_c a_d I4(i, k, c, d) + noise_variance J2(i, k) for erf.
+def _spread(C, a, model, i, k, first, second, scale, angle):
+    """Return sum_cd a_c a_d I4(i, k, c, d) + noise_variance J2(i, k) for erf, as far as model.powers wants them.
 
     With (first, second) = L^-1 (C_i., C_k.) and L the Cholesky factor of the 2x2 matrix 1 + C of fields i and k, the
     tilted covariance is C_cd - first_c first_d - second_c second_d.
@@ -55,6 +55,8 @@ def _spread(C, a, noise_variance, i, k, first, second, scale, angle):
     l21 = C[i, k] / l11
     L4 = (1 + C[i, i]) * (1 + C[k, k]) - C[i, k] ** 2
     l22 = math.sqrt(L4) / l11
+    if model.powers < 2:
+        return 2 / math.pi / math.sqrt(L4) * model.noise_variance * model.powers
     for c in range(P):
         first[c] = C[i, c] / l11
         second[c] = (C[k, c] - l21 * first[c]) / l22
@@ -73,7 +75,7 @@ def _spread(C, a, noise_variance, i, k, first, second, scale, angle):
             row += a[d] * angle[count + d]
         total += 2 * a[c] * row
         count += c + 1
-    return 2 / math.pi / math.sqrt(L4) * (2 / math.pi * total + noise_variance)
+    return 2 / math.pi / math.sqrt(L4) * (2 / math.pi * total + model.noise_variance)
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy")

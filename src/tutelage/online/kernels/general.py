@@ -33,7 +33,7 @@ from numba import njit
 
 from tutelage.kernels import smooth
 from tutelage.kernels.smooth import COLUMNS, POINTS, interpolate
-from tutelage.online.kernels.model import SIGNATURE, assemble, unpack
+from tutelage.online.kernels.model import SIGNATURE, assemble, outside, raised, unpack
 from tutelage.online.kernels.plane import (
     clip,
     condition,
@@ -220,7 +220,9 @@ def _pair(C, a, model, student, samples, reach, growth, i, k, drift, slope):
     buffer = np.empty(table.shape[0] // COLUMNS)
     total, scale, order, starting = 0.0, 0.0, 0, True
     for p in range(nodes.shape[0]):
-        total += model.noise_variance * nodes[p, 3]
+        total += model.noise_variance * nodes[p, 3] if model.powers > 0 else 0.0
+    if model.powers < 2 and i != k:
+        return total
     while True:
         for c in range(m):
             if active[c]:
@@ -232,8 +234,8 @@ def _pair(C, a, model, student, samples, reach, growth, i, k, drift, slope):
                 _fill(samples, unit, a[rest[c]], starting, plan[c], padded, stencil, table, begin[c], half[c], buffer)
         if starting and i == k:
             _line(C, a, i, nodes, rest, along, row, weights, table, v, drift[i], slope)
-            if model.lr == 0.0:
-                return 0.0
+            if model.lr == 0.0 or model.powers < 2:
+                return total
         part, size = _accumulate(nodes, row, weights, table, active, starting, gram, left, v)
         total += part
         if starting:
@@ -246,9 +248,9 @@ def _pair(C, a, model, student, samples, reach, growth, i, k, drift, slope):
         starting = False
 
 
-@njit(SIGNATURE, nogil=True, **_plain)
-def general_velocity(y, model, student, teacher, C, a, work, dy):
-    """Write dy/dalpha for smooth units of any kind; NaN beyond MOST steps in the largest standard deviation."""
+@njit(**_plain)
+def _velocity(y, model, student, teacher, C, a, work, dy):
+    """Write dy/dalpha for a state with a positive semidefinite covariance."""
     K = C.shape[0] - model.T.shape[0]
     unpack(y, model, C, a, K)
     drift, spread, slope = work[:K], work[K : 2 * K], work[2 * K]
@@ -264,7 +266,27 @@ def general_velocity(y, model, student, teacher, C, a, work, dy):
         samples = take_samples(model, student, teacher, sigma, reach)
         for i in range(K):
             for k in range(i, -1, -1):
-                if k == i or (model.lr != 0.0 and a[i] * a[k] != 0.0):
+                if k == i or (model.lr != 0.0 and model.powers > 0 and a[i] * a[k] != 0.0):
                     value = _pair(C, a, model, student, samples, reach, growth, i, k, drift, slope)
                     spread[i, k] = spread[k, i] = value
     assemble(model, C, a, K, drift, spread, slope, dy)
+
+
+@njit(SIGNATURE, nogil=True, **_plain)
+def general_velocity(y, model, student, teacher, C, a, work, dy):
+    """Write dy/dalpha for smooth units of any kind; NaN beyond MOST steps in the largest standard deviation.
+
+    A state whose covariance has a negative eigenvalue, as rounding and the integrator's errors make it where students
+    coincide, gets the analytic continuation, extrapolated linearly from two states inside.
+    """
+    K, M = C.shape[0] - model.T.shape[0], model.T.shape[0]
+    unpack(y, model, C, a, K)
+    more = outside(C) if largest_deviation(C, a, model.step) >= 0.0 else 0.0
+    if more == 0.0:
+        _velocity(y, model, student, teacher, C, a, work, dy)
+        return
+    further = np.empty_like(dy)
+    _velocity(raised(y, K, M, more), model, student, teacher, C, a, work, dy)
+    _velocity(raised(y, K, M, 2.0 * more), model, student, teacher, C, a, work, further)
+    for p in range(dy.shape[0]):
+        dy[p] = 2.0 * dy[p] - further[p]

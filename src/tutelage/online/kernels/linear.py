@@ -23,7 +23,7 @@ def _averages(C, a, model, K, drift, spread, slope):
             slope[n] = total
     for i in range(K):
         for k in range(K):
-            spread[i, k] = error + model.noise_variance
+            spread[i, k] = (error if model.powers == 2 else 0.0) + (model.noise_variance if model.powers else 0.0)
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy")

@@ -11,7 +11,7 @@ from tutelage.online.kernels.model import SIGNATURE, assemble, unpack
 
 
 @njit(cache=True, error_model="numpy")
-def _sum(C, a, units, leaks, noise_variance, derivatives, field, sub):
+def _sum(C, a, units, leaks, model, derivatives, field, sub):
     """Return the sum over the last field of I2 or I3, or over the last two of I4 (derivatives = 0, 1, 2).
 
     The other fields are named in `field`. The label noise enters I4 as one unit more, P: constant in place of a field,
@@ -20,13 +20,13 @@ def _sum(C, a, units, leaks, noise_variance, derivatives, field, sub):
     P = C.shape[0]
     n = derivatives + 2
     total = 0.0
-    for c in range(P + 1 if derivatives == 2 else P):
+    for c in range(P if derivatives == 2 and model.powers == 1 else 0, P + 1 if derivatives == 2 else P):
         for d in range(c + 1 if derivatives == 2 else 1):
             if c == P and d < P:
                 continue
             first = d if derivatives == 2 else field[0]
             one = LINEAR if derivatives == 1 else units[first]
-            weight = noise_variance if c == P else a[c]
+            weight = model.noise_variance if c == P else a[c]
             field[n - 1] = c if c < P else field[0]
             if derivatives == 2:
                 field[2] = d if d < P else field[0]
@@ -56,8 +56,8 @@ def _averages(C, a, model, K, drift, spread, slope):
             derivatives = 1 if other < P else (0 if other == P else 2)
             field[0], field[1] = i, other if derivatives == 1 else other - P - 1
             total = 0.0
-            if (model.lr if derivatives else model.lr_readout) != 0.0:
-                total = _sum(C, a, units, leaks, model.noise_variance, derivatives, field, sub)
+            if (model.lr if derivatives else model.lr_readout) != 0.0 and (derivatives < 2 or model.powers > 0):
+                total = _sum(C, a, units, leaks, model, derivatives, field, sub)
             if derivatives == 1:
                 drift[i, other] = total
             elif derivatives == 0:

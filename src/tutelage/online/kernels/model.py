@@ -13,6 +13,8 @@ from numba import njit, types
 
 from tutelage.kernels.units import UNIT
 
+ROUNDING = 1e-14  # of the largest eigenvalue of a covariance
+
 f8 = types.float64
 
 
@@ -27,6 +29,8 @@ class Model(NamedTuple):
     decay: float
     decay_readout: float
     batch: float
+    sphere: float  # 1 where lengths of weights are kept, else 0
+    powers: int  # 2: all terms of order lr^2; 1: those of the label noise; 0: none
     T: np.ndarray  # (M, M)
     v_star: np.ndarray  # (M,)
     partner: np.ndarray  # (K,) and the next: for kernels.tail alone
@@ -34,10 +38,12 @@ class Model(NamedTuple):
     student_parameters: np.ndarray  # of the compiled units, and the next
     teacher_parameters: np.ndarray
     step: float  # of the quadrature, in units of the fields: for kernels.general alone
+    nodes: np.ndarray  # (2, nodes) of a Gauss rule and their weights: for kernels.polynomial alone
 
 
 MODEL = types.NamedTuple(
-    (types.int64, types.int64, *[f8] * 6, f8[:, ::1], f8[::1], types.int64[::1], f8[::1], f8[::1], f8[::1], f8), Model
+    (*[types.int64] * 2, *[f8] * 7, types.int64, f8[:, ::1], f8[::1], types.int64[::1], *[f8[::1]] * 3, f8, f8[:, ::1]),
+    Model,
 )
 # (y, model, student, teacher, C, a, work, dy): the compiled units of student and teacher; C (P, P), a (P,) and work
 # (workspace(P), P) are overwritten, P = K + M.
@@ -83,3 +89,39 @@ def assemble(model, C, a, K, drift, spread, slope, dy):
                 - 2 * model.decay * C[i, k]
             )
         dy[v0 + i] = -model.lr_readout * slope[i] - model.decay_readout * a[i]
+    if model.sphere != 0.0:
+        project(C, K, dy)
+
+
+@njit(cache=True, error_model="numpy")
+def project(C, K, dy):
+    """Take from a direction dy what changes the lengths of weights with Q_kk = 1: R_in dQ_ii / 2, and so on."""
+    M = C.shape[0] - K
+    Q0 = K * M
+    for i in range(K):
+        length = 0.5 * dy[Q0 + i * K + i]
+        for n in range(M):
+            dy[i * M + n] -= C[i, K + n] * length
+    for i in range(K):
+        for k in range(i):
+            lengths = 0.5 * (dy[Q0 + i * K + i] + dy[Q0 + k * K + k])
+            dy[Q0 + i * K + k] -= C[i, k] * lengths
+            dy[Q0 + k * K + i] = dy[Q0 + i * K + k]
+    for i in range(K):
+        dy[Q0 + i * K + i] = 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def outside(C):
+    """Return how much larger all variances of students must be for C to be positive semidefinite, twofold; or 0."""
+    values = np.linalg.eigvalsh(C)
+    return -2.0 * values[0] if values[0] < -ROUNDING * values[-1] else 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def raised(y, K, M, more):
+    """Return the state vector with `more` added to all Q_kk."""
+    out = y.copy()
+    for k in range(K):
+        out[K * M + k * K + k] += more
+    return out

@@ -9,7 +9,7 @@ from numba import njit, types
 
 from tutelage.kernels.draws import fill_normal
 from tutelage.kernels.units import UNIT
-from tutelage.online.kernels.model import MODEL, VELOCITY, unpack, workspace
+from tutelage.online.kernels.model import MODEL, VELOCITY, project, unpack, workspace
 
 f8, i8, u8 = types.float64, types.int64, types.uint64
 
@@ -149,6 +149,8 @@ def advance(velocity, y, model, undecayed, student, teacher, K, step, dim, sampl
             student(flat[: K * m], model.student_parameters, flat_value[: K * m], flat_slope[: K * m])
             teacher(flat[K * m :], model.teacher_parameters, flat_value[K * m :], flat_slope[K * m :])
             _kick(model, a, fields, value, slope, normals[P], normals[P + 1], error, c, weighted, kick)
+            if model.sphere != 0.0:
+                project(C, K, kick)
             gammas = 0.0
             for j in range(m):
                 gammas += normals[P + 1, j]
