@@ -36,6 +36,7 @@ _NAMES = {
 }
 _MODULES = {
     "asymptotics": "tutelage.online.asymptotics",
+    "conventions": "tutelage.conventions",
     "data": "tutelage.data",
     "gaussian": "tutelage.gaussian",
     "papers": "tutelage.papers",
@@ -51,6 +52,7 @@ __all__ = [
     "Overlaps",
     "asymptotics",
     "continuation",
+    "conventions",
     "critical_learning_rate",
     "data",
     "fixed_point",
@@ -69,7 +71,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import data, gaussian, papers, plot
+    from tutelage import conventions, data, gaussian, papers, plot
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network
