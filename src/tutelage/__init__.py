@@ -41,6 +41,7 @@ _MODULES = {
     "gaussian": "tutelage.gaussian",
     "papers": "tutelage.papers",
     "plot": "tutelage.plot",
+    "regimes": "tutelage.regimes",
 }
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "plateau",
     "plot",
     "polynomial",
+    "regimes",
     "rerun",
     "save",
     "simulate",
@@ -71,7 +73,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import conventions, data, gaussian, papers, plot
+    from tutelage import conventions, data, gaussian, papers, plot, regimes
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network
