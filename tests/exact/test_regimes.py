@@ -321,6 +321,16 @@ def test_information_exponent_of_one_unit(activation, exponent):
     assert regimes.information_exponent(activation, [[1.0]], [1.0]) == exponent
 
 
+@pytest.mark.parametrize("activation", ["square", "hermite-3", "hermite-11", "polynomial(1, 2, 0, -1)"])
+def test_hermite_powers_of_polynomials_are_those_of_any_function(activation):
+    """The exact coefficients against quadrature of the same function, given as one of the user's own."""
+    known = tl.OnlineSGD(activation).student
+    own = tl.Activation(known.f, known.df, "another")
+    T, v = [[0.6, 0.2], [0.2, 0.5]], [1.0, -0.7]
+    exact = regimes.hermite_powers(known, T, v)
+    assert regimes.hermite_powers(own, T, v) == pytest.approx(exact, rel=1e-6, abs=1e-9 * exact.sum())
+
+
 def test_information_exponent_of_several_units():
     """erf units whose weights cancel: sum_m v_m w_m = 0 leaves the third degree first."""
     w = np.array([[1.0, 0.0], [-0.5, math.sqrt(0.75)], [-0.5, -math.sqrt(0.75)]])

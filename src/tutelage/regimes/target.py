@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.polynomial.hermite_e import hermeval
+from numpy.polynomial.hermite_e import hermeval, poly2herme
 from numpy.typing import ArrayLike
 
 from tutelage import gaussian
@@ -98,10 +98,16 @@ def information_exponent(teacher: ActivationLike, T: ArrayLike, v_star: ArrayLik
 
 def _coefficient(g: Activation, sd: float, k: int) -> float:
     """Return c_k of a unit whose field has standard deviation `sd`."""
+    if g.coefficients is not None:  # of any degree, exactly
+        terms = poly2herme(np.multiply(g.coefficients, sd ** np.arange(len(g.coefficients))))
+        return float(terms[k]) * math.sqrt(math.factorial(k)) if k < len(terms) else 0.0
     basis = np.eye(k + 1)[k] / math.sqrt(math.factorial(k))
     kinks = [kink / sd for kink in g.kinks] if sd > 0 else []
 
     def integrand(z: np.ndarray) -> np.ndarray:
         return g.f(sd * z) * hermeval(z, basis)
 
-    return gaussian.product_average([integrand], [[1.0]], tolerance=TOLERANCE, kinks=[kinks]).value
+    try:
+        return gaussian.product_average([integrand], [[1.0]], tolerance=TOLERANCE, kinks=[kinks]).value
+    except gaussian.QuadratureError as error:  # steep functions of a user's own: the best that was reached
+        return error.value
