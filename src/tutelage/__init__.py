@@ -36,10 +36,12 @@ _NAMES = {
 }
 _MODULES = {
     "asymptotics": "tutelage.online.asymptotics",
+    "conventions": "tutelage.conventions",
     "data": "tutelage.data",
     "gaussian": "tutelage.gaussian",
     "papers": "tutelage.papers",
     "plot": "tutelage.plot",
+    "regimes": "tutelage.regimes",
 }
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "Overlaps",
     "asymptotics",
     "continuation",
+    "conventions",
     "critical_learning_rate",
     "data",
     "fixed_point",
@@ -61,6 +64,7 @@ __all__ = [
     "plateau",
     "plot",
     "polynomial",
+    "regimes",
     "rerun",
     "save",
     "simulate",
@@ -69,7 +73,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import data, gaussian, papers, plot
+    from tutelage import conventions, data, gaussian, papers, plot, regimes
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network

@@ -74,6 +74,15 @@ def test_run_writes_and_prints(small, tmp_path, capsys):
     assert re.search(r"Largest deviation: [\d.]+ standard errors, in \w+", said)
     assert "Largest absolute deviation" in said
     assert "picture: results/one/overlaps.png" in said
+    assert "Regime: high dimension (Saad & Solla); g = 1, time t = 1 alpha" in said
+    assert re.search(r"plateau of the label noise, [\d.]+ to leading order in lr", said)
+
+
+@pytest.mark.parametrize("change", ["rule.train = 'readout'", "rule.lr = 0", "student.readout = 0"])
+def test_run_without_a_regime_says_so(small, tmp_path, capsys, change):
+    (tmp_path / "small.toml").write_text(change + "\n" + SMALL)
+    assert cli.main(["run", small]) == 0
+    assert "Regime: none" in capsys.readouterr().out
 
 
 def test_run_again_from_its_own_folder(small, capsys):

@@ -60,6 +60,7 @@ def run(problem: Path, /, *, out: Out = Path("out"), overlaps: bool = False, che
     outcome = experiment.run(given, folder, checkpoint=checkpoint)
     paths = experiment.pictures({"": outcome}, folder, overlaps)
     _compare(str(problem), given, outcome)
+    _console().print(experiment.prediction(given) + "\n", markup=False)
     _results(folder, paths)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tutelage.online.rule import OnlineSGD
 
-__all__ = ["Outcome", "filename", "folder", "pictures", "rule", "run"]
+__all__ = ["Outcome", "filename", "folder", "pictures", "prediction", "rule", "run"]
 
 
 class Outcome(NamedTuple):
@@ -42,6 +42,18 @@ def rule(problem: Problem) -> OnlineSGD:
         weight_decay=given.weight_decay,
         batch=given.batch,
     )
+
+
+def prediction(problem: Problem) -> str:
+    """Return what theory says of a problem in advance: its regime, clock and outcome, in two lines."""
+    from tutelage.regimes import predict
+
+    what, state = rule(problem), problem.state()
+    if not what.rates.lr or not state.v.any() or not state.v_star.any():
+        return (
+            "Regime: none, as regimes are those of first layers that move, of a student and a teacher with an output."
+        )
+    return str(predict(what, state, problem.dim()))
 
 
 def folder(path: Path) -> Path:

@@ -20,6 +20,7 @@ long, not its limit: quote :math:`\alpha` and the start with it.
 from __future__ import annotations
 
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,10 +31,13 @@ from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 
 __all__ = [
+    "NoiseModes",
     "critical_learning_rate_erf",
     "denoising_erf",
+    "leading_order",
     "linear",
     "linear_both_layers",
+    "noise_modes",
     "perturbative",
     "relu_small_lr",
     "small_lr",
@@ -239,7 +243,13 @@ def small_lr(rule: OnlineSGD, state: Overlaps) -> float:
         A state of zero generalisation error under `rule`; student units K, teacher units M, any T, v and v_star.
     """
     _check_zero_error(rule, state)
-    return rule.lr / rule.batch * rule.noise**2 / 4 * float(np.trace(_products(rule, state, 2)))
+    return leading_order(rule, state)
+
+
+def leading_order(rule: OnlineSGD, state: Overlaps) -> float:
+    """Return :func:`small_lr` of a state that is known to have zero error: nothing is checked."""
+    slopes = gaussian.J2(rule.student, np.diag(state.Q)[:, None, None] * np.ones((2, 2)))
+    return rule.lr / rule.batch * rule.noise**2 / 4 * float(state.v**2 @ slopes)
 
 
 def perturbative(rule: OnlineSGD, state: Overlaps) -> float:
@@ -284,26 +294,46 @@ def perturbative(rule: OnlineSGD, state: Overlaps) -> float:
     '1.9331e-06'
     """
     _check_zero_error(rule, state)
-    rate = rule.lr / rule.batch
-    gains, weights = _modes(_products(rule, state, 2), _products(rule, state, 4))
-    highest = float(max(gains, default=0.0))
-    if rate * highest >= 1:
-        raise refuse("rule", f"have lr < {rule.batch / highest:.6g}, critical for this state", f"has lr = {rule.lr:g}")
-    return rate * rule.noise**2 / 2 * float(np.sum(weights / (1 - rate * gains)))
+    return noise_modes(rule, state).plateau(rule)
 
 
-def _modes(H: np.ndarray, F: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return gains m and weights c of eps_g* = rate sigma^2/2 sum_n c_n / (1 - rate m_n).
+class NoiseModes(NamedTuple):
+    r"""How label noise adds up around a zero-error state: gains m and weights c of :func:`perturbative`'s solution.
+
+    .. math:: \epsilon_g^* = \frac{\eta \sigma^2}{2 B} \sum_n \frac{c_n}{1 - \eta m_n / B}
+    """
+
+    gains: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def critical(self) -> float:
+        """The lr of single examples from which on the state attracts no student; infinite without gains."""
+        highest = float(max(self.gains, default=0.0))
+        return 1 / highest if highest > 0 else np.inf
+
+    def plateau(self, rule: OnlineSGD) -> float:
+        """Return the error of a rule; lr from the critical one on is refused."""
+        rate, critical = rule.lr / rule.batch, self.critical
+        if rate >= critical:
+            must = f"have lr < {critical * rule.batch:.6g}, critical for this state"
+            raise refuse("rule", must, f"has lr = {rule.lr:g}")
+        return rate * rule.noise**2 / 2 * float(np.sum(self.weights / (1 - rate * self.gains)))
+
+
+def noise_modes(rule: OnlineSGD, state: Overlaps) -> NoiseModes:
+    """Return the modes of a state known to have zero error, for :func:`perturbative`; lr and noise do not matter.
 
     In the eigenbasis of H without its kernel, (D - rate F) G = rate sigma^2 H with D > 0 diagonal and F a Gram matrix.
     """
+    H, F = _products(rule, state, 2), _products(rule, state, 4)
     stiffness, basis = np.linalg.eigh(H)
     stiff = stiffness > FLAT * stiffness[-1]
     h, U = stiffness[stiff], basis[:, stiff]
     scale = 1 / np.sqrt(h[:, None] + h)
     F = np.einsum("abcd,ai,bj,ck,dl->ijkl", F, U, U, U, U, optimize=True) * scale[:, :, None, None] * scale
     gains, modes = np.linalg.eigh(F.reshape(len(h) ** 2, len(h) ** 2))
-    return gains, ((np.diag(h) * scale).ravel() @ modes) ** 2
+    return NoiseModes(gains, ((np.diag(h) * scale).ravel() @ modes) ** 2)
 
 
 def _products(rule: OnlineSGD, state: Overlaps, order: int) -> np.ndarray:
