@@ -40,6 +40,7 @@ _MODULES = {
     "gaussian": "tutelage.gaussian",
     "papers": "tutelage.papers",
     "plot": "tutelage.plot",
+    "regimes": "tutelage.regimes",
 }
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "plateau",
     "plot",
     "polynomial",
+    "regimes",
     "rerun",
     "save",
     "simulate",
@@ -69,7 +71,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import data, gaussian, papers, plot
+    from tutelage import data, gaussian, papers, plot, regimes
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network

@@ -24,6 +24,7 @@ __all__ = [
     "check_equations",
     "integrate",
     "integrate_scipy",
+    "integrate_velocity",
     "quadrature_step",
     "refined",
     "velocity_function",
@@ -104,16 +105,24 @@ def integrate_scipy(
     rule: OnlineSGD, state: Overlaps, times: np.ndarray, method: str, rtol: float, atol: float, report: Report
 ) -> Trajectory:
     """Integrate by one of SciPy's solvers, step by step."""
+    return integrate_velocity(
+        velocity_function(rule, state), start_vector(state), times, method, rtol, atol, report
+    )
+
+
+def integrate_velocity(
+    velocity: Velocity, y0: np.ndarray, times: np.ndarray, method: str, rtol: float, atol: float, report: Report
+) -> Trajectory:
+    """Integrate dy/dalpha = velocity(alpha, y) from y0 by one of SciPy's solvers, step by step."""
     from scipy.integrate import BDF, DOP853, LSODA, Radau
 
     solver_class = {"dop853": DOP853, "lsoda": LSODA, "radau": Radau, "bdf": BDF}[method]
-    y0 = start_vector(state)
     out = [y0] if times[0] == 0 else []
     if len(out) == len(times):
         return _trajectory(out, y0)
     bound = BOUND * max(1.0, np.abs(y0).max())
-    solver = solver_class(velocity_function(rule, state), 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
     try:
+        solver = solver_class(velocity, 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
         while solver.status == "running":
             solver.step()
             if solver.status == "failed" or not np.abs(solver.y).max() <= bound:
