@@ -14,22 +14,28 @@ import numpy as np
 from tutelage.activations import Activation
 from tutelage.gaussian.pairs import PairAverages
 
-__all__ = ["orders_for", "self_averages", "series_averages", "tables"]
+__all__ = ["limits_of", "orders_for", "self_averages", "series_averages", "tables"]
 
-MOST = 128  # orders
-REACH, STEP = 12.0, 0.04  # of the grid, in standard deviations; STEP for unit variance
+MOST = 400  # orders
+REACH, STEP = 12.0, 0.06  # of the grid, in standard deviations; STEP for unit variance
+NOTHING = 1e-15  # of the largest coefficient: what symmetry makes zero is rounding
 FLAT = 1e-30  # a smaller variance counts as this
 
 
-def tables(unit: Activation, variance: np.ndarray, orders: int) -> np.ndarray:
-    """Return the Hermite coefficients of g, g' and g'', shape (3, orders, K), of fields of `variance` (K,)."""
+def tables(unit: Activation, variance: np.ndarray, orders: int, fine: int = 1) -> np.ndarray:
+    """Return the Hermite coefficients of g, g' and g'', shape (3, orders, K), of fields of `variance` (K,).
+
+    `fine` = 2 halves the step of the grid.
+    """
     if unit.coefficients is not None:
         return _polynomial_tables(unit.coefficients, variance, orders)
-    x, weight, basis = _grid(variance, orders + 1)
+    x, weight, basis = _grid(variance, orders + 1, fine)
     deviation = np.sqrt(np.maximum(variance, FLAT))
     slopes = basis @ (weight[:, None] * unit.df(x))
     rise = np.sqrt(np.arange(1, orders + 1))[:, None]
-    return np.stack([basis[:orders] @ (weight[:, None] * unit.f(x)), slopes[:orders], rise * slopes[1:] / deviation])
+    found = np.stack([basis[:orders] @ (weight[:, None] * unit.f(x)), slopes[:orders], rise * slopes[1:] / deviation])
+    size = np.abs(found).max(2, keepdims=True)
+    return np.where(size > NOTHING * size.max(1, keepdims=True), found, 0.0)
 
 
 def _polynomial_tables(coefficients: tuple[float, ...], variance: np.ndarray, orders: int) -> np.ndarray:
@@ -54,10 +60,10 @@ def _mean(coefficients: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return total
 
 
-def _grid(variance: np.ndarray, orders: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _grid(variance: np.ndarray, orders: int, fine: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return fields x (nodes, K), weights (nodes,) and normalised Hermite polynomials (orders, nodes)."""
     widest = float(np.sqrt(max(1.0, variance.max())))
-    nodes, weight, basis = _hermite(orders, int(np.ceil(np.log2(widest))))
+    nodes, weight, basis = _hermite(orders, int(np.ceil(np.log2(widest))) + fine - 1)
     return nodes[:, None] * np.sqrt(variance), weight, basis
 
 
@@ -79,32 +85,37 @@ def _hermite_functions(z: np.ndarray, root: np.ndarray, orders: int) -> np.ndarr
     return basis
 
 
-def self_averages(unit: Activation, variance: np.ndarray, orders: int) -> tuple[np.ndarray, np.ndarray]:
+def self_averages(
+    unit: Activation, variance: np.ndarray, orders: int, fine: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Return <g^2> and <g g' x>/p of fields of variance p (K,): the latter is 2 I_p + I_c of a field with itself."""
     if unit.coefficients is not None:
         g, dg, ddg = _polynomial_tables(unit.coefficients, variance, orders)
         return (g**2).sum(0), (ddg * g + dg**2).sum(0)
-    x, root, _ = _grid(variance, 1)
+    x, root, _ = _grid(variance, 1, fine)
     g, dg, weight = unit.f(x), unit.df(x), (root**2)[:, None]
     return (weight * g**2).sum(0), (weight * g * dg * x).sum(0) / np.maximum(variance, FLAT)
 
 
 def orders_for(unit: Activation, variance: float, accuracy: float) -> int:
-    """Return how many orders leave less than `accuracy` of <g'(x) g'(y)> and <g''(x) g(y)> at any correlation."""
+    """Return how many orders leave less than `accuracy` of <g g>, <g' g'> and <g'' g> at any correlation."""
     if unit.coefficients is not None:
         return len(unit.coefficients)
-    squares = tables(unit, np.array([variance]), MOST)[:, :, 0] ** 2
-    left = np.cumsum(squares[:, ::-1], 1)[:, ::-1]
-    rest = left[1] + np.sqrt(left[0] * left[2])
-    enough = np.flatnonzero(rest <= accuracy * max(1.0, left[1, 0]))
-    return int(enough[0]) if len(enough) else MOST
+    return int(limits_of(tables(unit, np.array([variance]), MOST), accuracy)[0])
+
+
+def limits_of(series: np.ndarray, accuracy: float) -> np.ndarray:
+    """Return for each field (K,) how many of its orders in `series` (3, orders, K) count: see :func:`orders_for`."""
+    left = np.cumsum(series[:, ::-1] ** 2, 1)[:, ::-1]
+    rest = left[0] + left[1] + np.sqrt(left[0] * left[2])
+    return (rest > accuracy * np.maximum(1.0, left[1, 0])).sum(0)
 
 
 def series_averages(
-    g: Activation, h: Activation, p: np.ndarray, c: np.ndarray, q: np.ndarray, orders: int
+    g: Activation, h: Activation, p: np.ndarray, c: np.ndarray, q: np.ndarray, orders: int, fine: int = 1
 ) -> PairAverages:
     """Return <g(x) h(y)> and its derivatives by p and c (that by q is NaN) for p (K,), c (K, M), q (M,)."""
-    ours, theirs = tables(g, p, orders), _values(h, q, orders + 1)
+    ours, theirs = tables(g, p, orders, fine), _values(h, q, orders + 1, fine)
     size = np.sqrt(np.outer(p, q))
     rho = np.divide(c, size, out=np.zeros_like(size), where=size > 0)
     rise = np.sqrt(np.arange(1, orders + 1))[:, None] * theirs[1:] / np.sqrt(np.maximum(q, FLAT))
@@ -116,12 +127,12 @@ def series_averages(
     return PairAverages(value, by_p, by_c, np.full(c.shape, np.nan))
 
 
-def _values(unit: Activation, variance: np.ndarray, orders: int) -> np.ndarray:
+def _values(unit: Activation, variance: np.ndarray, orders: int, fine: int) -> np.ndarray:
     """Return the coefficients of g alone, (orders, K): of functions that jump as well."""
     if unit.coefficients is not None:
         return _polynomial_tables(unit.coefficients, variance, orders)[0]
     if not unit.kinks:
-        x, root, basis = _grid(variance, orders)
+        x, root, basis = _grid(variance, orders, fine)
         return basis @ (root[:, None] * unit.f(x))
     return np.stack([_between_kinks(unit, float(np.sqrt(max(p, FLAT))), orders) for p in variance], 1)
 

@@ -31,8 +31,8 @@ from tutelage.gaussian.kinks import decomposition
 from tutelage.gaussian.pairs import PairAverages, pair_averages
 from tutelage.online.rule import OnlineSGD
 from tutelage.regimes.mean_field_particles import Particles
-from tutelage.regimes.mean_field_rules import MOST, POINT, SIZES, Rule, angular_rule, cosine_rule, nodes_for_pole
-from tutelage.regimes.mean_field_series import orders_for, self_averages, series_averages, tables
+from tutelage.regimes.mean_field_rules import POINT, Rule, angular_rule, cosine_rule, nodes_for_pole
+from tutelage.regimes.mean_field_series import limits_of, orders_for, self_averages, series_averages, tables
 
 __all__ = ["MeanField", "Moving", "way"]
 
@@ -152,7 +152,7 @@ class MeanField:
         """Return <g^2> and 2 I_p + I_c of each particle with itself: there the cosine is one."""
         unit = self.rule.student
         if decomposition(unit) is None:
-            return self_averages(unit, variance, self._orders(variance))
+            return self_averages(unit, variance, self._orders(variance), self.fine)
         both = pair_averages(unit, unit, variance, variance, variance)
         return both.value, 2 * both.by_p + both.by_c
 
@@ -162,7 +162,7 @@ class MeanField:
         c, q = (self.frame @ state.m).T, (self.frame**2).sum(1)
         if decomposition(g) is not None and decomposition(h) is not None:
             return pair_averages(g, h, p[:, None], c, q)
-        return series_averages(g, h, p, c, q, self._orders(p))
+        return series_averages(g, h, p, c, q, self._orders(p), self.fine)
 
     # Of pairs of particles
 
@@ -172,15 +172,29 @@ class MeanField:
             return self._quadratic_pairs(state)
         from tutelage.regimes.kernels import mean_field as kernels
 
+        if way(self.rule) == "series":
+            return self._series_pairs(state, values)
         m, radius, v, p = state.m, state.radius, state.v, state.variance
         rule, unit = self._cosines(state), self.rule.student
         common = (m, radius, p, v, rule.nodes, rule.weights, values)
         if way(self.rule) == "erf":
             return _share_out(kernels.erf_pairs, len(v), len(m), common)
-        if way(self.rule) == "kinked":
-            leak = unit.parameters[0] if unit.parameters else 0.0
-            return _share_out(kernels.kinked_pairs, len(v), len(m), (*common, (1 + leak) / 2, (1 - leak) / 2))
-        return _share_out(kernels.series_pairs, len(v), len(m), (*common, tables(unit, p, self._orders(p))))
+        leak = unit.parameters[0] if unit.parameters else 0.0
+        return _share_out(kernels.kinked_pairs, len(v), len(m), (*common, (1 + leak) / 2, (1 - leak) / 2))
+
+    def _series_pairs(self, state: Moving, values: bool) -> np.ndarray:
+        """Return the sums from Hermite series; particles of like variance, whose series are as long, side by side."""
+        from tutelage.regimes.kernels import mean_field as kernels
+
+        order, infinite = np.argsort(state.variance, kind="stable"), not self.freedom
+        m, radius, v, p = (np.ascontiguousarray(x[..., order]) for x in (state.m, state.radius, state.v, state.variance))
+        series = tables(self.rule.student, p, self._orders(p), self.fine)
+        limits = self.fine * limits_of(series, self.accuracy)
+        lengths, negligible = 0.0 * radius if infinite else radius, self.accuracy**self.fine
+        arguments = (m, lengths, p, v, float(self.freedom or 1), limits, negligible, values, series)
+        out = np.empty((ALONG + len(m), len(v)))
+        out[:, order] = _share_out(kernels.series_pairs, len(v), len(m), arguments)
+        return out
 
     def _quadratic_pairs(self, state: Moving) -> np.ndarray:
         r"""Return the sums for g = c0 + c1 x + c2 x^2 in closed form, at a cost linear in K.
@@ -207,19 +221,11 @@ class MeanField:
             return cosine_rule(1, 2)
         if way(self.rule) == "erf":  # sqrt((1+p)(1+q)) >= 1 + |m_i||m_j| + r_i r_j: where D vanishes, at least
             return cosine_rule(n, self.fine * nodes_for_pole(n, 1 + 1 / longest, self.accuracy))
-        if way(self.rule) == "kinked":
-            return angular_rule(n, self.fine * _kinked_nodes(n))
-        most = self._orders(state.variance) // 2 + 1  # the series is a polynomial
-        return cosine_rule(n, self.fine * min(nodes_for_pole(n, 1.0, self.accuracy), _size(most)))
+        return angular_rule(n, self.fine * _kinked_nodes(n))
 
     def _orders(self, variance: np.ndarray) -> int:
         """Return the order at which Hermite series end."""
-        return self.fine * _size(orders_for(self.rule.student, float(variance.max()), self.accuracy))
-
-
-def _size(least: int) -> int:
-    """Return the number of nodes or orders, of those in use, that is at least `least`."""
-    return next((size for size in SIZES if size >= least), MOST)
+        return self.fine * orders_for(self.rule.student, float(variance.max()), self.accuracy)
 
 
 def _kinked_nodes(n: int) -> int:

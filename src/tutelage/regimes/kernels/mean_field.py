@@ -142,42 +142,69 @@ def kinked_pairs(first, last, m, radius, variance, v, nodes, weights, values, sl
             _add(i, low, high, m, radius, v, average, values, out)
 
 
-@njit(types.void(*_COMMON, f8[:, :, ::1], f8[:, ::1]), **_compiled)
-def series_pairs(first, last, m, radius, variance, v, nodes, weights, values, tables, out):
+@njit(**_sums)
+def _next_moments(n, l, width, a, bend, moment, before):
+    """Put the averages of order l + 1 in the place of those of order l, and these in that of order l - 1."""
+    ahead, back = (n - 1 + 2 * l) / (n - 1 + l) if l > 0 else 1.0, l / (n - 1 + l) if l > 0 else 0.0
+    for b in range(width):
+        after = ahead * a[b] * moment[b] + back * bend[b] * before[b]
+        before[b] = moment[b]
+        moment[b] = after
+
+
+@njit(
+    types.void(i8, i8, f8[:, ::1], f8[::1], f8[::1], f8[::1], f8, i8[::1], f8, b1, f8[:, :, ::1], f8[:, ::1]), **_compiled
+)
+def series_pairs(first, last, m, radius, variance, v, n, limits, negligible, values, tables, out):
     r"""Pairs of any units, from the Hermite coefficients of :math:`g, g', g''` in the unit of each field.
 
-    `tables` (3, orders, K) holds them: :math:`\langle g(x) h(y) \rangle = \sum_l \hat g_l \hat h_l \, (c/\sqrt{pq})^l`.
+    `tables` (3, orders, K) holds them: :math:`\langle g(x) h(y) \rangle = \sum_l \hat g_l \hat h_l \, \rho^l`, which for
+    particle i ends at limits[i], or where rho^l is `negligible`. Of :math:`\rho = a + b \xi` the averages in n dimensions obey, by parts,
+
+    .. math:: (n - 1 + l) \mu_{l+1} = (n - 1 + 2 l) \, a \mu_l + l \, (b^2 - a^2) \mu_{l-1}, \qquad
+              \langle \xi \rho^l \rangle_n = \frac{l b}{n} \langle \rho^{l-1} \rangle_{n+2} .
     """
-    orders = tables.shape[1]
-    fixed, lever, scale, average = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty((5, BLOCK))
-    rho, sums = np.empty(BLOCK), np.empty((4, BLOCK))
+    fixed, lever, average = np.empty(BLOCK), np.empty(BLOCK), np.empty((5, BLOCK))
+    bend, moment, before = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    other, earlier = np.empty(BLOCK), np.empty(BLOCK)
     for i in range(first, last):
         for low in range(0, i, BLOCK):
             high = min(low + BLOCK, i)
-            width = high - low
+            width, orders = high - low, limits[i]
             _overlaps(i, low, high, m, radius, fixed, lever)
             average[:] = 0.0
+            reach = 0.0
             for b in range(width):
+                orders = max(orders, limits[low + b])
                 size = variance[i] * variance[low + b]
-                scale[b] = 1 / math.sqrt(size) if size > 0.0 else 0.0
-            for k in range(nodes.shape[0]):
-                xi, weight = nodes[k], weights[k]
-                for b in range(width):
-                    rho[b] = (fixed[b] + lever[b] * xi) * scale[b]
-                sums[:] = 0.0
-                for l in range(orders - 1, -1, -1):
-                    g, dg, ddg = tables[0, l, i], tables[1, l, i], tables[2, l, i]
+                scale = 1 / math.sqrt(size) if size > 0.0 else 0.0
+                fixed[b] *= scale
+                lever[b] *= scale
+                reach = max(reach, abs(fixed[b]) + abs(lever[b]))
+                bend[b] = lever[b] * lever[b] - fixed[b] * fixed[b]
+                moment[b], before[b] = 1.0, 0.0  # of order l and l - 1
+                other[b], earlier[b] = 0.0, 0.0  # in n + 2 dimensions, of order l - 1 and l - 2
+            power = 1.0
+            for l in range(orders):
+                if power < negligible:
+                    break
+                power *= reach
+                g, dg, ddg = tables[0, l, i], tables[1, l, i], tables[2, l, i]
+                if dg != 0.0:
                     for b in range(width):
-                        sums[0, b] = sums[0, b] * rho[b] + ddg * tables[0, l, low + b]
-                        sums[1, b] = sums[1, b] * rho[b] + dg * tables[1, l, low + b]
-                        sums[2, b] = sums[2, b] * rho[b] + g * tables[2, l, low + b]
-                    if values:
-                        for b in range(width):
-                            sums[3, b] = sums[3, b] * rho[b] + g * tables[0, l, low + b]
-                for b in range(width):
-                    average[RADIAL, b] += 0.5 * weight * sums[0, b]
-                    average[ALONG, b] += weight * sums[1, b]
-                    average[ACROSS, b] += weight * xi * sums[1, b]
-                    average[BY_Q, b] += 0.5 * weight * sums[2, b]
-                    average[VALUE, b] += weight * sums[3, b]
+                        both = dg * tables[1, l, low + b]
+                        average[ALONG, b] += both * moment[b]
+                        average[ACROSS, b] += both * (l / n) * lever[b] * other[b]
+                if g != 0.0 or ddg != 0.0:
+                    for b in range(width):
+                        average[RADIAL, b] += 0.5 * ddg * tables[0, l, low + b] * moment[b]
+                        average[BY_Q, b] += 0.5 * g * tables[2, l, low + b] * moment[b]
+                if values and g != 0.0:
+                    for b in range(width):
+                        average[VALUE, b] += g * tables[0, l, low + b] * moment[b]
+                _next_moments(n, l, width, fixed, bend, moment, before)
+                if l == 0:
+                    other[:width] = 1.0
+                else:
+                    _next_moments(n + 2, l - 1, width, fixed, bend, other, earlier)
             _add(i, low, high, m, radius, v, average, values, out)
