@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.errors import DivergenceError, check_count, check_number, check_times, check_type, refuse
-from tutelage.online.integration import integrate_velocity
+from tutelage.online.integration import Trajectory, integrate_velocity
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
-from tutelage.progress import Progress
 from tutelage.progress import progress as progress_bar
 from tutelage.regimes.mean_field_particles import Particles
 from tutelage.regimes.mean_field_velocity import MeanField, Moving, way
@@ -111,17 +110,17 @@ def solve_mean_field(
     def velocity(_: float, y: np.ndarray) -> np.ndarray:
         return field.velocity(Moving.from_vector(y, K)).vector
 
+    def risk(y: np.ndarray) -> float:
+        return field.risk(Moving.from_vector(y, K))
+
     with progress_bar("mean field", times[-1], progress) as bar:
-        trajectory = integrate_velocity(velocity, begin.vector, times, "dop853", rtol, atol, bar.update)
-    states = [Moving.from_vector(y, K) for y in trajectory.states]
-    with progress_bar("risk", len(states), progress) as bar:
-        risks, ending = _risks(field, states, bar)
+        trajectory = integrate_velocity(velocity, begin.vector, times, "dop853", rtol, atol, bar.update, risk)
     settings = {"view": "mean_field", "rule": describe(rule), "rtol": rtol, "atol": atol, "alpha": times.tolist()}
-    result = _dataset(field, particles, times, states, risks, settings | ({} if dim is None else {"dim": int(dim)}))
+    result = _dataset(field, particles, times, trajectory, settings | ({} if dim is None else {"dim": int(dim)}))
     if isinstance(trajectory.ending, DivergenceError):
         trajectory.ending.dataset = result
         raise trajectory.ending
-    if trajectory.ending is not None or ending is not None:
+    if trajectory.ending is not None:
         warnings.warn(f"interrupted: {result.sizes['alpha']} of {len(times)} times were reached", stacklevel=2)
     return result
 
@@ -147,39 +146,23 @@ def _freedom(dim: int | None, particles: Particles) -> int | None:
     return freedom
 
 
-def _risks(field: MeanField, states: list[Moving], bar: Progress) -> tuple[list[float], type | None]:
-    """Return the risk of each state, until the user has enough of it."""
-    risks: list[float] = []
-    try:
-        for state in states:
-            risks.append(field.risk(state))
-            bar.update(len(risks))
-    except KeyboardInterrupt:
-        return risks, KeyboardInterrupt
-    return risks, None
-
-
 def _dataset(
-    field: MeanField,
-    particles: Particles,
-    times: np.ndarray,
-    states: list[Moving],
-    risks: list[float],
-    settings: dict[str, Any],
+    field: MeanField, particles: Particles, times: np.ndarray, trajectory: Trajectory, settings: dict[str, Any]
 ) -> xarray.Dataset:
-    """Return the dataset of the states whose risk is known."""
-    known = states[: len(risks)]
+    """Return the dataset of a trajectory."""
     K, (M, rank) = particles.students, field.frame.shape
+    rows = trajectory.states.reshape(-1, rank + 2, K)
     variables = {
-        "eg": np.array(risks),
-        "R": np.array([s.m.T @ field.frame.T for s in known]).reshape(-1, K, M),
-        "q": np.array([s.radius**2 for s in known]).reshape(-1, K),
-        "v": np.array([s.v for s in known]).reshape(-1, K),
+        "eg": trajectory.errors,
+        "R": np.einsum("trk,mr->tkm", rows[:, :rank], field.frame).reshape(-1, K, M),
+        "q": rows[:, rank] ** 2,
+        "v": rows[:, rank + 1],
     }
-    result = dataset(times[: len(known)], variables, particles, settings)
+    result = dataset(times[: len(rows)], variables, particles, settings)
     result.attrs["limit"] = LIMIT
-    if known:
-        result.attrs["averages_error"] = max(_averages_error(field, s) for s in (known[0], known[-1]))
+    if len(rows):
+        ends = (Moving.from_vector(trajectory.states[i], K) for i in (0, -1))
+        result.attrs["averages_error"] = max(_averages_error(field, state) for state in ends)
     return result
 
 

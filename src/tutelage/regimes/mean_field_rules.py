@@ -17,7 +17,7 @@ __all__ = ["POINT", "Rule", "angular_rule", "cosine_rule", "nodes_for_pole"]
 
 MOST = 256  # nodes
 SIZES = (4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, MOST)  # few, so that a moving state seldom changes it
-FINE = 600  # Legendre nodes that stand for the law of the angle
+FINE = 256  # Legendre nodes that stand for the law of the angle, up to about a hundred dimensions
 
 
 class Rule(NamedTuple):
@@ -39,10 +39,10 @@ def cosine_rule(n: int, size: int) -> Rule:
 
 @lru_cache(maxsize=64)
 def angular_rule(n: int, size: int) -> Rule:
-    """Return the rule of `size` nodes that is Gauss's in the angle arcsin(xi), as a rule for xi."""
+    """Return the rule of `size` nodes that is Gauss's in the angle arcsin(xi), as a rule for xi; n at most 100."""
     if n == 1:
         return _PAIR
-    angle, weight = np.polynomial.legendre.leggauss(FINE)
+    angle, weight = _legendre()
     angle = angle * math.pi / 2
     weight = weight * np.cos(angle) ** (n - 2)
     before, here, squares = np.zeros(FINE), np.ones(FINE), []
@@ -56,6 +56,11 @@ def angular_rule(n: int, size: int) -> Rule:
         before, here, norm = before / scale, here / scale, norm / scale**2
     angles, weights = _golub_welsch(np.array(squares))
     return Rule(np.sin(angles), weights)
+
+
+@lru_cache
+def _legendre() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(FINE)
 
 
 def nodes_for_pole(n: int, pole: float, accuracy: float) -> int:

@@ -85,9 +85,7 @@ def _hermite_functions(z: np.ndarray, root: np.ndarray, orders: int) -> np.ndarr
     return basis
 
 
-def self_averages(
-    unit: Activation, variance: np.ndarray, orders: int, fine: int = 1
-) -> tuple[np.ndarray, np.ndarray]:
+def self_averages(unit: Activation, variance: np.ndarray, orders: int, fine: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Return <g^2> and <g g' x>/p of fields of variance p (K,): the latter is 2 I_p + I_c of a field with itself."""
     if unit.coefficients is not None:
         g, dg, ddg = _polynomial_tables(unit.coefficients, variance, orders)

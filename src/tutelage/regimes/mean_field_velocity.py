@@ -27,6 +27,7 @@ from functools import partial
 import numpy as np
 
 from tutelage import gaussian
+from tutelage.activations import Activation
 from tutelage.gaussian.kinks import decomposition
 from tutelage.gaussian.pairs import PairAverages, pair_averages
 from tutelage.online.rule import OnlineSGD
@@ -39,14 +40,15 @@ __all__ = ["MeanField", "Moving", "way"]
 RADIAL, ACROSS, VALUE, ALONG = 0, 1, 2, 3  # rows of sums, as in the kernels
 SHARES = 8  # in which the pairs are dealt to threads: sums do not depend on the number of cores
 ALONE = 300  # particles that one thread does
-KINKED = {2: 64, 3: 48, 4: 48, 5: 32, 6: 32}  # nodes in n dimensions for units with kinks; see also _kinked_nodes
+KINKED = {2: 64, 3: 48, 4: 48}  # nodes for units with kinks: averages err by 1e-7 for n = 2, 1e-9 for 3, 1e-11 from 5
+MANY = 50  # dimensions off the teacher
 
 
 def way(rule: OnlineSGD) -> str | None:
     """Return how pairs of students are averaged: "quadratic", "erf", "kinked", "series", or None if they are not."""
     unit = rule.student
-    if unit.coefficients is not None:
-        return "quadratic" if len(unit.coefficients) <= 3 else "series"
+    if _is_quadratic(unit):
+        return "quadratic"
     if unit.kind == "erf":
         return "erf"
     if unit.kind in ("relu", "leaky_relu"):
@@ -151,6 +153,9 @@ class MeanField:
     def _own(self, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return <g^2> and 2 I_p + I_c of each particle with itself: there the cosine is one."""
         unit = self.rule.student
+        if way(self.rule) == "quadratic":
+            both = _quadratic_averages(unit, unit, variance, variance, variance)
+            return both.value, 2 * both.by_p + both.by_c
         if decomposition(unit) is None:
             return self_averages(unit, variance, self._orders(variance), self.fine)
         both = pair_averages(unit, unit, variance, variance, variance)
@@ -160,6 +165,8 @@ class MeanField:
         """Return the averages of students with teachers, (K, M)."""
         g, h, p = self.rule.student, self.rule.teacher, state.variance
         c, q = (self.frame @ state.m).T, (self.frame**2).sum(1)
+        if _is_quadratic(g) and _is_quadratic(h):
+            return _quadratic_averages(g, h, p[:, None], c, q)
         if decomposition(g) is not None and decomposition(h) is not None:
             return pair_averages(g, h, p[:, None], c, q)
         return series_averages(g, h, p, c, q, self._orders(p), self.fine)
@@ -187,7 +194,9 @@ class MeanField:
         from tutelage.regimes.kernels import mean_field as kernels
 
         order, infinite = np.argsort(state.variance, kind="stable"), not self.freedom
-        m, radius, v, p = (np.ascontiguousarray(x[..., order]) for x in (state.m, state.radius, state.v, state.variance))
+        m, radius, v, p = (
+            np.ascontiguousarray(x[..., order]) for x in (state.m, state.radius, state.v, state.variance)
+        )
         series = tables(self.rule.student, p, self._orders(p), self.fine)
         limits = self.fine * limits_of(series, self.accuracy)
         lengths, negligible = 0.0 * radius if infinite else radius, self.accuracy**self.fine
@@ -202,7 +211,7 @@ class MeanField:
         :math:`I = (c_0 + c_2 p)(c_0 + c_2 q) + c_1^2 c + 2 c_2^2 c^2`, and :math:`\langle \xi^2 \rangle = 1/n`.
         """
         m, radius, v, p = state.m, state.radius, state.v, state.variance
-        c0, c1, c2 = (*self.rule.student.coefficients, 0.0, 0.0)[:3]  # type: ignore[misc]
+        c0, c1, c2 = _powers(self.rule.student)
         spread, length = (0.0 if self.freedom is None else 1 / max(self.freedom, 1)), (m**2).sum(0)
         mean, q = c0 + c2 * p, radius**2
         others, moment = v @ mean - v * mean, (m * v) @ m.T
@@ -221,16 +230,33 @@ class MeanField:
             return cosine_rule(1, 2)
         if way(self.rule) == "erf":  # sqrt((1+p)(1+q)) >= 1 + |m_i||m_j| + r_i r_j: where D vanishes, at least
             return cosine_rule(n, self.fine * nodes_for_pole(n, 1 + 1 / longest, self.accuracy))
-        return angular_rule(n, self.fine * _kinked_nodes(n))
+        if n >= MANY:  # the cosine stays far from its ends, where these functions have roots
+            return cosine_rule(n, self.fine * 12)
+        return angular_rule(n, self.fine * KINKED.get(n, 32 if n <= 6 else 24 if n <= 12 else 16))
 
     def _orders(self, variance: np.ndarray) -> int:
         """Return the order at which Hermite series end."""
         return self.fine * orders_for(self.rule.student, float(variance.max()), self.accuracy)
 
 
-def _kinked_nodes(n: int) -> int:
-    """Return nodes for units with kinks in n >= 2 dimensions: averages err by 1e-7 for n = 2, 1e-9 from 3, 1e-11 from 5."""
-    return KINKED.get(n, 24 if n <= 12 else 16 if n < 50 else 8)
+def _is_quadratic(unit: Activation) -> bool:
+    """Return whether g is a polynomial of degree 2 at most."""
+    return unit.coefficients is not None and len(unit.coefficients) <= 3
+
+
+def _powers(unit: Activation) -> tuple[float, float, float]:
+    """Return c0, c1, c2 of a g = c0 + c1 x + c2 x^2."""
+    c0, c1, c2, *_ = (*(unit.coefficients or ()), 0.0, 0.0, 0.0)
+    return c0, c1, c2
+
+
+def _quadratic_averages(g: Activation, h: Activation, p: np.ndarray, c: np.ndarray, q: np.ndarray) -> PairAverages:
+    r"""Return :math:`I = (a_0 + a_2 p)(b_0 + b_2 q) + a_1 b_1 c + 2 a_2 b_2 c^2` and its derivatives."""
+    (a0, a1, a2), (b0, b1, b2) = _powers(g), _powers(h)
+    ours, theirs = a0 + a2 * p, b0 + b2 * q
+    return PairAverages(
+        ours * theirs + a1 * b1 * c + 2 * a2 * b2 * c**2, a2 * theirs, a1 * b1 + 4 * a2 * b2 * c, b2 * ours
+    )
 
 
 def _share_out(kernel: Callable[..., None], K: int, rank: int, arguments: tuple) -> np.ndarray:

@@ -26,7 +26,7 @@ __all__ = ["ACROSS", "ALONG", "RADIAL", "VALUE", "erf_pairs", "kinked_pairs", "s
 RADIAL, ACROSS, VALUE, ALONG = 0, 1, 2, 3  # rows of the output; of the averages over xi: I_p, xi I_c, I, I_c
 BY_Q = 4
 BLOCK = 256  # particles at once: the arrays over them stay in the nearest cache
-_TWO_OVER_PI = 2 / math.pi
+_TWO_OVER_PI, _QUARTER = 2 / math.pi, math.pi / 2
 
 f8, i8, b1 = types.float64, types.int64, types.boolean
 # first, last, m (r, K), radius (K,), variance (K,), v (K,), nodes, weights, values
@@ -103,6 +103,26 @@ def erf_pairs(first, last, m, radius, variance, v, nodes, weights, values, out):
             _add(i, low, high, m, radius, v, average, values, out)
 
 
+@njit(**_sums)
+def _apart(i, low, high, m, radius, fixed, apart):
+    r"""Write the part of :math:`p q - c^2` that is common to all cosines, without a difference of large numbers.
+
+    With :math:`\sigma` the sign of :math:`m_i \cdot m_j \, r_i r_j`, it is a sum of squares and terms of one sign,
+
+    .. math:: p q - c^2 = |m_i \wedge m_j|^2 + |r_i m_j - \sigma r_j m_i|^2
+              + 2 (1 - \sigma \xi) |m_i \cdot m_j \, r_i r_j| + r_i^2 r_j^2 (1 - \xi^2) .
+    """
+    for b in range(high - low):
+        apart[b] = 0.0
+    for n in range(m.shape[0]):
+        for j in range(low, high):
+            sign = -1.0 if fixed[j - low] * radius[i] * radius[j] < 0.0 else 1.0
+            apart[j - low] += (radius[i] * m[n, j] - sign * radius[j] * m[n, i]) ** 2
+        for k in range(n):
+            for j in range(low, high):
+                apart[j - low] += (m[n, i] * m[k, j] - m[k, i] * m[n, j]) ** 2
+
+
 @njit(types.void(*_COMMON, f8, f8, f8[:, ::1]), **_compiled)
 def kinked_pairs(first, last, m, radius, variance, v, nodes, weights, values, slope, kink, out):
     r"""Pairs of units :math:`g(x) = \text{slope} \, x + \text{kink} \, |x|`: (leaky) ReLU.
@@ -110,35 +130,46 @@ def kinked_pairs(first, last, m, radius, variance, v, nodes, weights, values, sl
     .. math:: \langle |x| |y| \rangle = \tfrac{2}{\pi} \big(\sqrt\Delta + c \varphi\big), \quad
               I_c = \tfrac{2}{\pi} \varphi, \quad I_p = \frac{\sqrt\Delta}{\pi p}, \qquad
               \Delta = p q - c^2, \quad \varphi = \arcsin \frac{c}{\sqrt{p q}}
+
+    The angle comes from the smaller of its sine and cosine: fields may be parallel.
     """
-    fixed, lever, size, average = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty((5, BLOCK))
-    angle = np.empty(BLOCK)
+    fixed, lever, average = np.empty(BLOCK), np.empty(BLOCK), np.empty((5, BLOCK))
+    apart, scale, angle, root = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     line, bent = slope * slope, kink * kink * _TWO_OVER_PI
     for i in range(first, last):
         for low in range(0, i, BLOCK):
             high = min(low + BLOCK, i)
             width = high - low
             _overlaps(i, low, high, m, radius, fixed, lever)
+            _apart(i, low, high, m, radius, fixed, apart)
             average[:] = 0.0
             for b in range(width):
-                size[b] = variance[i] * variance[low + b]
+                size = variance[i] * variance[low + b]
+                scale[b] = 1 / math.sqrt(size) if size > 0.0 else 0.0
             for k in range(nodes.shape[0]):
                 xi, weight = nodes[k], weights[k]
                 for b in range(width):
-                    c = fixed[b] + lever[b] * xi
-                    angle[b] = asin(c / math.sqrt(size[b])) if size[b] > 0.0 else 0.0
+                    product = fixed[b] * lever[b]
+                    signed = xi if product >= 0.0 else -xi
+                    square = lever[b] * lever[b] * (1 - xi * xi)
+                    root[b] = math.sqrt(apart[b] + 2 * (1 - signed) * abs(product) + square)
                 for b in range(width):
                     c = fixed[b] + lever[b] * xi
-                    root = math.sqrt(max(size[b] - c * c, 0.0))
+                    sine, cosine = abs(c) * scale[b], root[b] * scale[b]
+                    near = asin(min(sine, cosine))
+                    size = near if sine < cosine else _QUARTER - near
+                    angle[b] = size if c > 0.0 else -size
+                for b in range(width):
+                    c = fixed[b] + lever[b] * xi
                     by_c = line + bent * angle[b]
                     average[ALONG, b] += weight * by_c
                     average[ACROSS, b] += weight * xi * by_c
-                    average[RADIAL, b] += weight * 0.5 * bent * root
-                    average[VALUE, b] += weight * (c * by_c + bent * root)
+                    average[RADIAL, b] += weight * 0.5 * bent * root[b]
+                    average[VALUE, b] += weight * (c * by_c + bent * root[b])
             for b in range(width):
-                p, q, root = variance[i], variance[low + b], average[RADIAL, b]
-                average[RADIAL, b] = root / p if p > 0.0 else 0.0
-                average[BY_Q, b] = root / q if q > 0.0 else 0.0
+                p, q, half = variance[i], variance[low + b], average[RADIAL, b]
+                average[RADIAL, b] = half / p if p > 0.0 else 0.0
+                average[BY_Q, b] = half / q if q > 0.0 else 0.0
             _add(i, low, high, m, radius, v, average, values, out)
 
 
@@ -153,7 +184,8 @@ def _next_moments(n, l, width, a, bend, moment, before):
 
 
 @njit(
-    types.void(i8, i8, f8[:, ::1], f8[::1], f8[::1], f8[::1], f8, i8[::1], f8, b1, f8[:, :, ::1], f8[:, ::1]), **_compiled
+    types.void(i8, i8, f8[:, ::1], f8[::1], f8[::1], f8[::1], f8, i8[::1], f8, b1, f8[:, :, ::1], f8[:, ::1]),
+    **_compiled,
 )
 def series_pairs(first, last, m, radius, variance, v, n, limits, negligible, values, tables, out):
     r"""Pairs of any units, from the Hermite coefficients of :math:`g, g', g''` in the unit of each field.
