@@ -35,13 +35,14 @@ LABELS = {
     "Q": "student-student overlap",
     "R": "student-teacher overlap",
     "T": "teacher-teacher overlap",
+    "q": "squared length of students off the teacher's span",
     "v": "readout of the student",
     "v_star": "readout of the teacher",
 }
 
 
 def dataset(
-    alpha: np.ndarray, variables: dict[str, np.ndarray], begin: Overlaps, settings: dict[str, Any]
+    alpha: np.ndarray, variables: dict[str, np.ndarray], begin: Any, settings: dict[str, Any]
 ) -> xarray.Dataset:
     """Return a dataset of trajectories.
 
@@ -51,8 +52,8 @@ def dataset(
         Times, steps / N.
     variables : dict of arrays
         ``eg`` (times,), ``Q`` (times, K, K), ``R`` (times, K, M), ``v`` (times, K), each with a leading replica axis
-        for simulations; others are (times,) or (replicas, times).
-    begin : Overlaps
+        for simulations; ``q`` (times, K) stands in for ``Q`` in mean field. Others are (times,) or (replicas, times).
+    begin : Overlaps or Particles
         The state at alpha = 0, with the teacher.
     settings : dict
         What else is needed to run it again, JSON-ready; stored as the attribute ``settings``.
@@ -61,7 +62,7 @@ def dataset(
 
     from tutelage import __version__
 
-    shapes = {"Q": ("student", "student_"), "R": ("student", "teacher"), "v": ("student",)}
+    shapes = {"Q": ("student", "student_"), "R": ("student", "teacher"), "q": ("student",), "v": ("student",)}
     data: dict[str, Any] = {}
     for name, array in variables.items():
         tail = ("alpha", *shapes.get(name.split("_")[0], ()))
@@ -69,7 +70,7 @@ def dataset(
         data[name] = (dims, array, {"long_name": LABELS[name]} if name in LABELS else {})
     data["T"] = (("teacher", "teacher_"), begin.T, {"long_name": LABELS["T"]})
     data["v_star"] = (("teacher",), begin.v_star, {"long_name": LABELS["v_star"]})
-    for name, dims in shapes.items():
+    for name, dims in ((name, dims) for name, dims in shapes.items() if hasattr(begin, name)):
         data[f"{name}_start"] = (dims, getattr(begin, name), {"long_name": f"{LABELS[name]} at alpha = 0"})
     coordinates = {"alpha": ("alpha", alpha, {"long_name": "steps / N"})}
     attributes: dict[str, Any] = {

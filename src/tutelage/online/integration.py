@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "check_compiled",
     "integrate",
     "integrate_scipy",
+    "integrate_velocity",
     "quadrature_step",
     "refined",
     "velocity_function",
@@ -102,35 +104,58 @@ def integrate_scipy(
     rule: OnlineSGD, state: Overlaps, times: np.ndarray, method: str, rtol: float, atol: float, report: Report
 ) -> Trajectory:
     """Integrate by one of SciPy's solvers, step by step."""
+    return integrate_velocity(velocity_function(rule, state), start_vector(state), times, method, rtol, atol, report)
+
+
+def integrate_velocity(
+    velocity: Velocity,
+    y0: np.ndarray,
+    times: np.ndarray,
+    method: str,
+    rtol: float,
+    atol: float,
+    report: Report,
+    observe: Callable[[np.ndarray], float] = lambda _: math.nan,
+) -> Trajectory:
+    """Integrate dy/dalpha = velocity(alpha, y) from y0 by one of SciPy's solvers, step by step.
+
+    `observe` gives the generalisation error of a state, as soon as one is known.
+    """
     from scipy.integrate import BDF, DOP853, LSODA, Radau
 
     solver_class = {"dop853": DOP853, "lsoda": LSODA, "radau": Radau, "bdf": BDF}[method]
-    y0 = start_vector(state)
-    out = [y0] if times[0] == 0 else []
-    if len(out) == len(times):
-        return _trajectory(out, y0)
+    out: list[np.ndarray] = []
+    errors: list[float] = []
     bound = BOUND * max(1.0, np.abs(y0).max())
-    solver = solver_class(velocity_function(rule, state), 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
+
+    def record(states: Iterable[np.ndarray]) -> None:
+        for y in states:
+            errors.append(observe(y))
+            out.append(y)
+
+    def trajectory(ending: Any = None) -> Trajectory:
+        return Trajectory(np.array(out).reshape(len(out), len(y0)), ending, np.array(errors[: len(out)]))
+
     try:
+        record([y0] if times[0] == 0 else [])
+        if len(out) == len(times):
+            return trajectory()
+        solver = solver_class(velocity, 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
         while solver.status == "running":
             solver.step()
             if solver.status == "failed" or not np.abs(solver.y).max() <= bound:
                 why = "values beyond every bound, or a step size that underflows"
-                return _trajectory(out, y0, diverged(solver.t, why))
+                return trajectory(diverged(solver.t, why))
             passed = times[len(out) :][times[len(out) :] <= solver.t]
             if len(passed):
                 states = solver.dense_output()(passed).T
                 if passed[-1] == solver.t:
                     states[-1] = solver.y
-                out.extend(states)
+                record(states)
             report(solver.t)
     except KeyboardInterrupt:
-        return _trajectory(out, y0, KeyboardInterrupt)
-    return _trajectory(out, y0)
-
-
-def _trajectory(states: list[np.ndarray], y0: np.ndarray, ending: Any = None) -> Trajectory:
-    return Trajectory(np.array(states).reshape(len(states), len(y0)), ending, np.full(len(states), np.nan))
+        return trajectory(KeyboardInterrupt)
+    return trajectory()
 
 
 def diverged(alpha: float, why: str) -> DivergenceError:
