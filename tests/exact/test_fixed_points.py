@@ -9,7 +9,8 @@ import pytest
 import baseline
 import tutelage as tl
 from tutelage import asymptotics
-from tutelage.online.continuation import continuation, critical_learning_rate
+from tutelage.online.continuation import continuation
+from tutelage.online.critical import critical_learning_rate
 from tutelage.online.fixed_points import classify, fixed_point
 from tutelage.online.jacobian import Coordinates, jacobian
 from tutelage.online.plateau import plateau
@@ -482,10 +483,16 @@ NOISY = tl.OnlineSGD("linear", noise=0.1)  # for K = 2 and lr > 1 it has no stat
             "`state` must lead to a symmetric plateau",
         ),
         (lambda r, s: plateau(r, s).duration(0), "`asymmetry` must be a finite number > 0"),
+        (lambda r, s: plateau(r, s).duration(2), "`asymmetry` must be a finite number > 0 and <= 1"),
+        (lambda r, s: fixed_point(r, s, follow="no"), "`follow` must be of type bool, but is of type str"),
         (lambda r, s: continuation(r, s, "batch", [1]), '`parameter` must be one of "lr"'),
         (lambda r, s: continuation(r, s, "lr", [-1]), "`values` must be >= 0"),
         (lambda r, s: continuation(NOISY, s, "lr", [1.5]), "`state` must be near a stationary state"),
-        (lambda r, s: critical_learning_rate(tl.OnlineSGD("relu", lr=0.1), s), "`state` must have a positive definite"),
+        (lambda r, s: critical_learning_rate(tl.OnlineSGD("relu", lr=0.1), s), "tl.asymptotics.perturbative"),
+        (
+            lambda r, s: critical_learning_rate(r, plateau(r, s).state),
+            "stable at a smaller lr, but it does not from lr = 0.2 down to lr = 1.",
+        ),
         (lambda r, s: critical_learning_rate(tl.OnlineSGD(lr=0), s), "`rule.lr` must be a finite number > 0"),
     ],
 )
@@ -520,6 +527,26 @@ def test_critical_rate_of_tanh_is_that_of_small_displacements():
     second = tl.gaussian.product_average([lambda x: slope(x) ** 2], [[1.0]]).value
     fourth = tl.gaussian.product_average([lambda x: slope(x) ** 4], [[1.0]]).value
     assert rate == close(2 * second / fourth, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("long", "total"),
+    [
+        (lambda: tl.critical_learning_rate(tl.OnlineSGD("erf", lr=0.5), committee(2, 2)), 2.0),
+        (lambda: plateau(NOISY, units(np.full((2, 2), 0.3), np.eye(2))), np.log1p(1e6)),
+    ],
+    ids=["critical learning rate", "plateau"],
+)
+def test_what_takes_long_by_quadrature_reports_how_far_it_is(long, total, monkeypatch):
+    from tutelage.progress import Progress
+
+    said = []
+    monkeypatch.setattr(Progress, "update", lambda self, done: said.append((done, self.total)))
+    long()
+    done, totals = np.array(said).T
+    assert (totals == total).all()
+    assert 0 <= done[0] < done[-1] <= total
+    assert (np.diff(done[np.argmax(done >= 1) :]) >= 0).all()
 
 
 def test_overlaps_that_no_weights_have_end_a_solution():

@@ -131,7 +131,7 @@ def fixed_point(
     Raises
     ------
     ArgumentError
-        For a `rule` or `state` of another type, or `alpha` that is no positive number.
+        For a `rule`, `state` or `follow` of another type, or `alpha` that is no positive number.
 
     Notes
     -----
@@ -148,6 +148,7 @@ def fixed_point(
     check_type("rule", rule, OnlineSGD)
     check_type("state", state, Overlaps)
     limit = check_number("alpha", alpha, minimum=0, strict=True)
+    check_type("follow", follow, bool)
     coordinates = Coordinates.of(rule, state)
     if follow:
         with progress_bar("fixed point", np.log1p(limit), progress) as bar:
