@@ -103,6 +103,11 @@ def simulate(
     DivergenceError
         When a replica's weights overflow; its ``dataset`` holds what was done.
 
+    Warns
+    -----
+    UserWarning
+        A second after its first steps, if the run takes longer than ten minutes at their pace: how long.
+
     Examples
     --------
     >>> sim = simulate(OnlineSGD(lr=0.5), Overlaps(Q=[[1.0]], R=[[0.1]], T=[[1.0]]), [0, 1], dim=10**6, replicas=2)
