@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, check_number, check_type, refuse
+from tutelage.errors import check_array, check_number, check_type, check_vector, refuse
 
 __all__ = ["Activation", "ActivationLike", "activation", "polynomial"]
 
@@ -71,8 +71,8 @@ class Activation:
         check_type("name", self.name, str)
         for name in ("f", "df"):
             object.__setattr__(self, name, _elementwise(name, getattr(self, name)))
-        kinks = np.atleast_1d(self.kinks)
-        kinks = check_array("kinks", kinks, ("kinks",)) if len(kinks) else kinks
+        none = np.shape(self.kinks) == (0,)
+        kinks = np.empty(0) if none else check_vector("kinks", self.kinks, "kinks")
         object.__setattr__(self, "kinks", tuple(np.sort(kinks).tolist()))
         name = self.name or getattr(self.f, "__name__", "")
         object.__setattr__(self, "name", OWN if name in ("", "<lambda>", "vectorize") or _named(name) else name)

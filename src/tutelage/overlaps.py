@@ -160,7 +160,7 @@ class Overlaps:
         drawn in place of the weights, from the Wishart law that they have.
         """
         K, M = check_count("students", students), check_count("teachers", teachers)
-        N, rng = check_count("dim", dim), np.random.default_rng(check_count("seed", seed, minimum=0))
+        N, rng = check_count("dim", dim, floats=True), np.random.default_rng(check_count("seed", seed, minimum=0))
         if (K + M) * N <= DRAWN or N < K + M:
             weights = rng.standard_normal((K + M, N))
             return cls.from_weights(weights[:K], weights[K:])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, check_choice, check_type, refuse
+from tutelage.errors import check_choice, check_type, check_vector, refuse
 from tutelage.online.fixed_points import checked, spectrum
 from tutelage.online.jacobian import Coordinates
 from tutelage.online.newton import RANK, apart, flat_below, newton
@@ -129,7 +129,7 @@ def continuation(
     check_type("rule", rule, OnlineSGD)
     check_type("state", state, Overlaps)
     check_choice("parameter", parameter, PARAMETERS)
-    points = check_array("values", [values] if np.isscalar(values) else values, ("values",))
+    points = check_vector("values", values, "values")
     if points.min() < 0:
         raise refuse("values", "be >= 0", f"has {points.min():g}")
     branch = Branch(rule, state, parameter)
