@@ -187,7 +187,7 @@ def _interruptions() -> Iterator[list[str]]:
             if str(message).startswith("interrupted"):
                 said.append(str(message))
             else:
-                passing(message, *where)  # type: ignore[arg-type]
+                passing(message, *where)
 
         warnings.showwarning = show  # type: ignore[assignment]
         yield said
