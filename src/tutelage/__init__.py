@@ -22,7 +22,7 @@ _NAMES = {
     "OnlineSGD": "tutelage.online.rule",
     "Overlaps": "tutelage.overlaps",
     "continuation": "tutelage.online.continuation",
-    "critical_learning_rate": "tutelage.online.continuation",
+    "critical_learning_rate": "tutelage.online.critical",
     "fixed_point": "tutelage.online.fixed_points",
     "fluctuations": "tutelage.online.fluctuations",
     "plateau": "tutelage.online.plateau",
@@ -79,7 +79,8 @@ if TYPE_CHECKING:
     from tutelage.networks import Network
     from tutelage.online import asymptotics
     from tutelage.online.again import rerun
-    from tutelage.online.continuation import continuation, critical_learning_rate
+    from tutelage.online.continuation import continuation
+    from tutelage.online.critical import critical_learning_rate
     from tutelage.online.fixed_points import fixed_point
     from tutelage.online.fluctuations import fluctuations
     from tutelage.online.ode import solve

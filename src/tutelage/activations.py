@@ -17,12 +17,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, check_number, check_type, refuse
+from tutelage.errors import check_array, check_number, check_type, check_vector, refuse
 
 __all__ = ["Activation", "ActivationLike", "activation", "polynomial"]
 
 Function = Callable[[np.ndarray], np.ndarray]
 OWN = "own"  # the kind of what a user defines
+HERMITE = r"hermite-(\d{1,2})"
 NAMES = (
     "erf", "linear", "relu", "leaky_relu", "leaky_relu(a)", "tanh", "sigmoid", "softplus", "silu", "gelu",
     "normal_cdf", "step", "sign", "square", "hermite-k", "polynomial(c0, c1, ...)",
@@ -71,8 +72,8 @@ class Activation:
         check_type("name", self.name, str)
         for name in ("f", "df"):
             object.__setattr__(self, name, _elementwise(name, getattr(self, name)))
-        kinks = np.atleast_1d(self.kinks)
-        kinks = check_array("kinks", kinks, ("kinks",)) if len(kinks) else kinks
+        none = np.shape(self.kinks) == (0,)
+        kinks = np.empty(0) if none else check_vector("kinks", self.kinks, "kinks")
         object.__setattr__(self, "kinks", tuple(np.sort(kinks).tolist()))
         name = self.name or getattr(self.f, "__name__", "")
         object.__setattr__(self, "name", OWN if name in ("", "<lambda>", "vectorize") or _named(name) else name)
@@ -85,6 +86,12 @@ class Activation:
     def coefficients(self) -> tuple[float, ...] | None:
         """Power coefficients, lowest first, if g is a polynomial."""
         return {"polynomial": self.parameters, "linear": (0.0, 1.0)}.get(self.kind)
+
+    @cached_property
+    def hermite_degree(self) -> int | None:
+        """k, if g is the Hermite polynomial "hermite-k", whose powers cancel to nothing at high degree."""
+        match = re.fullmatch(HERMITE, self.name) if self.kind == "polynomial" else None
+        return int(match[1]) if match else None
 
     @cached_property
     def jumps(self) -> bool:
@@ -274,7 +281,7 @@ def _named(name: str) -> Activation | None:
         return _SIMPLE[name]
     if name == "square":
         return _polynomial([0.0, 0.0, 1.0], "square")
-    if match := re.fullmatch(r"hermite-(\d{1,2})", name):
+    if match := re.fullmatch(HERMITE, name):
         return _hermite(int(match[1]))
     try:
         if match := re.fullmatch(r"leaky_relu(?:\(([-+.e\d]+)\))?", name):

@@ -25,6 +25,7 @@ __all__ = [
     "check_number",
     "check_times",
     "check_type",
+    "check_vector",
     "refuse",
 ]
 
@@ -68,9 +69,14 @@ def check_number(name: str, value: Any, *, minimum: float = -math.inf, strict: b
     return number
 
 
-def check_count(name: str, value: Any, *, minimum: int = 1) -> int:
-    """Return `value` as an int that is at least `minimum`; 3.0 and "3" are refused, NumPy integers are not."""
+def check_count(name: str, value: Any, *, minimum: int = 1, floats: bool = False) -> int:
+    """Return `value` as an int that is at least `minimum`; "3" is refused, NumPy integers are not.
+
+    With `floats` so are not 1e6 and other floats that are whole, as one writes a large dimension; else 3.0 is refused.
+    """
     must = f"be an integer >= {minimum}"
+    if floats and isinstance(value, (float, np.floating)) and float(value).is_integer():
+        value = int(value)
     if isinstance(value, bool):
         raise refuse(name, must, f"is {value!r}")
     try:
@@ -122,9 +128,16 @@ def check_type(name: str, value: Any, kind: type) -> None:
         raise refuse(name, f"be of type {kind.__name__}", f"is of type {type(value).__name__}")
 
 
+def check_vector(name: str, value: Any, length: str) -> np.ndarray:
+    """Return `value` as a finite, non-empty float64 array of shape (length,); a number is an array of one."""
+    if value is None or isinstance(value, (str, bytes)):
+        raise refuse(name, "be a number or an array of them", f"is {value!r}")
+    return check_array(name, [value] if np.isscalar(value) else value, (length,))
+
+
 def check_times(name: str, value: Any) -> np.ndarray:
     """Return `value` as a non-empty, strictly increasing float64 array of times >= 0; a number is one time."""
-    times = check_array(name, [value] if np.isscalar(value) else value, ("times",))
+    times = check_vector(name, value, "times")
     if times[0] < 0:
         raise refuse(name, "be >= 0", f"starts at {times[0]:g}")
     if (np.diff(times) <= 0).any():

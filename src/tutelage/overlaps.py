@@ -160,7 +160,7 @@ class Overlaps:
         drawn in place of the weights, from the Wishart law that they have.
         """
         K, M = check_count("students", students), check_count("teachers", teachers)
-        N, rng = check_count("dim", dim), np.random.default_rng(check_count("seed", seed, minimum=0))
+        N, rng = check_count("dim", dim, floats=True), np.random.default_rng(check_count("seed", seed, minimum=0))
         if (K + M) * N <= DRAWN or N < K + M:
             weights = rng.standard_normal((K + M, N))
             return cls.from_weights(weights[:K], weights[K:])
@@ -214,6 +214,11 @@ class Overlaps:
         teacher_activation : str or Activation, optional
             Of the teacher; default: the student's.
 
+        Raises
+        ------
+        ArgumentError
+            For a name that is not known, or an error too large for a float, as of a steep polynomial of long weights.
+
         Notes
         -----
         Written out, the error is a difference of numbers of order one and drowns in rounding at 1e-16. Where it is
@@ -224,7 +229,13 @@ class Overlaps:
         student = resolve(activation)
         teacher = student if teacher_activation is None else resolve(teacher_activation, "teacher_activation")
         C, a = self.covariance, self.signed_readout
-        return float(generalisation_error(C, a, self.students, student, teacher, self._rows))
+        error = float(generalisation_error(C, a, self.students, student, teacher, self._rows))
+        if not np.isfinite(error):
+            names = " and ".join(dict.fromkeys(repr(g.name) for g in (student, teacher)))
+            raise refuse(
+                "activation", "have an error below 1.8e308, the largest number", f"of {names} it is larger here"
+            )
+        return error
 
 
 def stacked(

@@ -22,6 +22,7 @@ import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.rcsetup import cycler
 
 from tutelage import __version__
@@ -116,6 +117,8 @@ def learning_curve(
         for key, ds in simulation.items():
             _draw(axes, ds, "eg", (), True, color=colours[key], label="_" if key in shared else key or "simulation")
         kinds = [_key(label="theory", ls="-"), _key(label="simulation", marker="o")] if shared else []
+        bands = {_spread(ds): None for ds in theory.values() if "eg_std" in ds}
+        kinds += [Patch(label=label, color=DARK, alpha=0.15, linewidth=0) for label in bands]
         handles = axes.get_legend_handles_labels()[0] + kinds
         axes.legend(handles=handles, ncols=1 + (len(handles) > 7))
         _settle(axes)
@@ -310,6 +313,12 @@ def _draw_elements(ax: Axes, ds: Any, name: str, simulated: bool) -> None:
         kind = index[1] if name == "R" and shape[1] <= len(LINES) else 0
         look = {"color": GREY, "lw": 0.6, "zorder": 1.5} if grey else {"color": _colours(shape[0])[index[0]]}
         _draw(ax, ds, name, index, simulated, kind, ms=2, **look)
+
+
+def _spread(ds: Any) -> str:
+    """Return what the band around theory is, for the legend."""
+    scale = r" $\sqrt{N} \times$" if "sqrt(N)" in ds["eg_std"].attrs.get("long_name", "") else ""  # without a `dim`
+    return rf"$\pm${scale} std of one run"
 
 
 def _heat(ax: Axes, title: str, matrix: np.ndarray, limit: float, size: float) -> Any:

@@ -9,7 +9,8 @@ import pytest
 import baseline
 import tutelage as tl
 from tutelage import asymptotics
-from tutelage.online.continuation import continuation, critical_learning_rate
+from tutelage.online.continuation import continuation
+from tutelage.online.critical import critical_learning_rate
 from tutelage.online.fixed_points import classify, fixed_point
 from tutelage.online.jacobian import Coordinates, jacobian
 from tutelage.online.plateau import plateau
@@ -212,12 +213,44 @@ def test_a_saddle_is_returned_only_to_those_who_start_on_it():
 
 def test_no_fixed_point():
     point = fixed_point(tl.OnlineSGD("linear", lr=0.9), tl.Overlaps.random(3, 2, dim=100))
-    assert (point.kind, point.stable, len(point.eigenvalues)) == ("diverging", False, 0)
-    assert "no fixed point" in str(point)
+    assert (point.kind, point.ending, point.stable, len(point.eigenvalues)) == ("diverging", "diverging", False, 0)
+    with pytest.raises(tl.DivergenceError) as caught:
+        tl.solve(point.rule, tl.Overlaps.random(3, 2, dim=100), 1e4)
+    assert 0 < point.alpha == close(caught.value.alpha, 0.1)  # when, not the last time that was kept
+    assert str(point).startswith(f"no fixed point, the flow leaves every bound at alpha = {point.alpha:g}")
     # two surplus erf units that label noise drives along a flat direction
     drifting = units(np.eye(4)[:, :3] + np.eye(4, 3, -1) * [0, 0, -0.3], np.eye(2, 3))
     moving = fixed_point(tl.OnlineSGD("erf", lr=0.2, noise=0.01), drifting, alpha=2000.0)
-    assert (moving.kind, moving.alpha) == ("diverging", 2000.0)
+    assert (moving.kind, moving.ending, moving.alpha) == ("diverging", "moving", 2000.0)
+    assert str(moving).startswith("no fixed point, still moving at alpha = 2000: eg = ")
+
+
+def test_relu_with_both_layers_and_noise_drifts_for_ever(monkeypatch):
+    """For units with g' x = g, d(Q_ii - v_i^2) = lr^2 v_i^2 <g'^2 (error^2 + noise^2)> at equal rates: above zero."""
+    from tutelage.online import newton
+
+    used = []
+    real = newton.integrate_scipy
+    monkeypatch.setattr(newton, "integrate_scipy", lambda *a: used.append(a[3]) or real(*a))
+    rule, start = tl.OnlineSGD("relu", lr=0.2, noise=0.1, train="both"), tl.Overlaps([[1.0]], [[0.5]], [[1.0]])
+    point = fixed_point(rule, start, alpha=4000.0)
+    assert (point.ending, set(used)) == ("moving", {"bdf"})
+    ode = tl.solve(rule, start, np.linspace(100, 4000, 14), rtol=1e-9, atol=1e-12)  # the explicit integrator
+    assert np.abs(ode.Q.values[-1] - point.state.Q).max() < 1e-6
+    assert np.abs(ode.v.values[-1] - point.state.v).max() < 1e-6
+    apart = (ode.Q.values[:, 0] - ode.v.values**2)[:, 0]
+    v, eg = ode.v.values[:, 0], ode.eg.values
+    assert (np.diff(apart) > 0).all()
+    least = 0.2**2 * 0.1**2 / 2 * np.trapezoid(v**2, ode.alpha)  # <g'^2> = 1/2, the error itself left out
+    assert least < apart[-1] - apart[0] < 1.1 * least * (1 + 4 * eg.max() / 0.1**2)
+
+
+def test_what_is_printed_of_a_fixed_point():
+    flat = fixed_point(tl.OnlineSGD("erf", lr=0.2), tl.Overlaps.random(students=4, teachers=2, dim=1000, seed=1))
+    assert flat.flat > 0
+    assert "leading eigenvalue 0," in str(flat)
+    saddle = fixed_point(tl.OnlineSGD("erf", lr=0.5), tl.Overlaps(Q=np.eye(2), R=np.full((2, 2), 0.1), T=np.eye(2)))
+    assert "1 unstable direction," in str(saddle)
 
 
 def test_interrupted(monkeypatch):
@@ -450,10 +483,16 @@ NOISY = tl.OnlineSGD("linear", noise=0.1)  # for K = 2 and lr > 1 it has no stat
             "`state` must lead to a symmetric plateau",
         ),
         (lambda r, s: plateau(r, s).duration(0), "`asymmetry` must be a finite number > 0"),
+        (lambda r, s: plateau(r, s).duration(2), "`asymmetry` must be a finite number > 0 and <= 1"),
+        (lambda r, s: fixed_point(r, s, follow="no"), "`follow` must be of type bool, but is of type str"),
         (lambda r, s: continuation(r, s, "batch", [1]), '`parameter` must be one of "lr"'),
         (lambda r, s: continuation(r, s, "lr", [-1]), "`values` must be >= 0"),
         (lambda r, s: continuation(NOISY, s, "lr", [1.5]), "`state` must be near a stationary state"),
-        (lambda r, s: critical_learning_rate(tl.OnlineSGD("relu", lr=0.1), s), "`state` must have a positive definite"),
+        (lambda r, s: critical_learning_rate(tl.OnlineSGD("relu", lr=0.1), s), "tl.asymptotics.perturbative"),
+        (
+            lambda r, s: critical_learning_rate(r, plateau(r, s).state),
+            "stable at a smaller lr, but it does not from lr = 0.2 down to lr = 1.",
+        ),
         (lambda r, s: critical_learning_rate(tl.OnlineSGD(lr=0), s), "`rule.lr` must be a finite number > 0"),
     ],
 )
@@ -488,6 +527,26 @@ def test_critical_rate_of_tanh_is_that_of_small_displacements():
     second = tl.gaussian.product_average([lambda x: slope(x) ** 2], [[1.0]]).value
     fourth = tl.gaussian.product_average([lambda x: slope(x) ** 4], [[1.0]]).value
     assert rate == close(2 * second / fourth, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("long", "total"),
+    [
+        (lambda: tl.critical_learning_rate(tl.OnlineSGD("erf", lr=0.5), committee(2, 2)), 2.0),
+        (lambda: plateau(NOISY, units(np.full((2, 2), 0.3), np.eye(2))), np.log1p(1e6)),
+    ],
+    ids=["critical learning rate", "plateau"],
+)
+def test_what_takes_long_by_quadrature_reports_how_far_it_is(long, total, monkeypatch):
+    from tutelage.progress import Progress
+
+    said = []
+    monkeypatch.setattr(Progress, "update", lambda self, done: said.append((done, self.total)))
+    long()
+    done, totals = np.array(said).T
+    assert (totals == total).all()
+    assert 0 <= done[0] < done[-1] <= total
+    assert (np.diff(done[np.argmax(done >= 1) :]) >= 0).all()
 
 
 def test_students_that_merge_are_followed_at_the_default_tolerances():

@@ -1,5 +1,7 @@
 """The generalisation error against 50-digit arithmetic and Monte Carlo; perfect learning without a floor."""
 
+import math
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -118,3 +120,19 @@ def test_differences_and_overlaps_move_alike():
     assert np.allclose(apart[: K * M].reshape(K, M), dR, rtol=0, atol=1e-9 * np.abs(dR).max())
     assert np.allclose(apart[K * M : K * M + K * K].reshape(K, K), dE, rtol=0, atol=1e-7 * np.abs(dE).max())
     assert np.allclose(apart[K * M + K * K :], full[K * M + K * K :], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("k", [12, 40, 99])
+def test_error_of_steep_hermite_polynomials_is_that_of_mehler(k):
+    """Of unit fields with correlation rho: k! (1 - rho^k)."""
+    for rho in (0.1, -0.3, 0.999, 1 - 1e-12):
+        error = tl.Overlaps([[1.0]], [[rho]], [[1.0]]).generalisation_error(f"hermite-{k}")
+        exact = -np.expm1(k * np.log(abs(rho))) if rho > 0 or k % 2 == 0 else 1 + abs(rho) ** k
+        assert error / math.factorial(k) == pytest.approx(exact, rel=1e-11 if rho < 0.9999 else 1e-3)
+
+
+def test_error_too_large_for_a_number_is_refused():
+    with pytest.raises(
+        tl.ArgumentError, match=r"^Argument `activation` must have an error below 1\.8e308, .*'hermite-99'"
+    ):
+        tl.Overlaps([[1e3]], [[0.1]], [[1.0]]).generalisation_error("hermite-99")

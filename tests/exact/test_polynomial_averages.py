@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
+from itertools import zip_longest
 
 import numpy as np
 import pytest
@@ -116,6 +118,42 @@ def test_averages_that_drive_the_dynamics_of_a_quadratic_network():
     assert product_average([prime, identity, g], C[:3, :3]) == pytest.approx(2 * isserlis((1, 1, 2), C))
     assert product_average([prime, prime, g, g], C) == pytest.approx(4 * isserlis((1, 1, 2, 2), C))
     assert product_average([prime] * 4, C) == pytest.approx(16 * isserlis((1, 1, 1, 1), C))
+
+
+def exact_moment(a: int, b: int, p: Fraction, c: Fraction, q: Fraction) -> Fraction:
+    """Return <x^a y^b>: j pairs across, the rest within, each counted."""
+    f, total = math.factorial, Fraction(0)
+    for j in range(a % 2, min(a, b) + 1, 2):
+        i, k = (a - j) // 2, (b - j) // 2
+        total += Fraction(f(a) * f(b), f(j) * f(i) * f(k) * 2 ** (i + k)) * c**j * p**i * q**k
+    return total
+
+
+def exact_hermite_average(m: int, n: int, p: float, c: float, q: float) -> Fraction:
+    """Return <He_m(x) He_n(y)> in rational arithmetic, from moments."""
+    powers = [[1], [0, 1]]
+    for k in range(1, max(m, n)):
+        powers.append([a - b for a, b in zip_longest([0, *powers[k]], [k * x for x in powers[k - 1]], fillvalue=0)])
+    p, c, q = map(Fraction, (p, c, q))
+    terms = ((x * y, a, b) for a, x in enumerate(powers[m]) for b, y in enumerate(powers[n]) if x and y)
+    return sum((w * exact_moment(a, b, p, c, q) for w, a, b in terms if (a + b) % 2 == 0), Fraction(0))
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 3), (2, 4), (20, 20), (40, 38), (61, 61), (70, 70)])
+@pytest.mark.parametrize(("p", "c", "q"), [(1.0, 0.25, 1.0), (1.0, -1.0, 1.0), (0.75, 0.5, 1.5), (1.5, 1.25, 1.125)])
+def test_steep_hermite_polynomials_against_rational_arithmetic(m, n, p, c, q):
+    average = product_average([monomial(m), monomial(n)], [[p, c], [c, q]], hermite=[True, True])
+    exact = exact_hermite_average(m, n, p, c, q)
+    size = math.sqrt(exact_hermite_average(m, m, p, p, p)) * math.sqrt(exact_hermite_average(n, n, q, q, q))
+    assert abs(average - float(exact)) < 1e-13 * size
+
+
+def test_hermite_coefficients_and_powers_of_several_fields_agree():
+    rng = np.random.default_rng(6)
+    hermite, powers, C = rng.normal(size=(2, 4)), rng.normal(size=3), random_covariance(rng, 3)
+    mixed = product_average([hermite[0], powers, hermite[1]], C, hermite=[True, False, True])
+    plain = product_average([hermite_e.herme2poly(hermite[0]), powers, hermite_e.herme2poly(hermite[1])], C)
+    assert mixed == pytest.approx(plain, rel=1e-12)
 
 
 def test_a_batch_of_covariances_is_averaged_at_once():

@@ -88,6 +88,17 @@ def test_random_overlaps(name: str, given: str, changes: dict[str, Any]) -> None
     refused(name, given, lambda: tl.Overlaps.random(**({"students": 2, "teachers": 1, "dim": 10} | changes)))
 
 
+def test_dimensions_may_be_written_as_whole_floats() -> None:
+    assert (tl.Overlaps.random(1, 1, 1e7).R == tl.Overlaps.random(1, 1, 10**7).R).all()
+    assert simulate(dim=2e1).drop_attrs().identical(simulate(dim=20).drop_attrs())
+    assert isinstance(simulate(dim=np.float64(20)).attrs["dim"], int | np.integer)
+    assert simulate(alpha=[0, 0.5, 1], engine="sde", step=10.0).sizes["alpha"] == 3  # no interval is as long
+
+
+def test_kinks_in_text() -> None:
+    refused("kinks", "be a number or an array of them, but is '0'.", lambda: tl.Activation(np.abs, np.sign, kinks="0"))
+
+
 def test_overlaps_of_weights() -> None:
     refused("W", "(3,)", lambda: tl.Overlaps.from_weights(np.ones(3), np.ones((1, 3))))
     refused("W_star", "(1, 4)", lambda: tl.Overlaps.from_weights(np.ones((1, 3)), np.ones((1, 4))))
@@ -134,7 +145,8 @@ TIMES = [
     ("alpha", "NaN", {"alpha": [0, NAN]}),
     ("alpha", "infinity", {"alpha": [0, np.inf]}),
     ("alpha", "(1, 2)", {"alpha": [[0, 1]]}),
-    ("alpha", "'soon'", {"alpha": "soon"}),
+    ("alpha", "be a number or an array of them, but is 'soon'.", {"alpha": "soon"}),
+    ("alpha", "be a number or an array of them, but is None.", {"alpha": None}),
 ]
 
 
@@ -168,7 +180,15 @@ def test_solve(name: str, given: str, changes: dict[str, Any]) -> None:
         ("dim", "0", {"dim": 0}),
         ("dim", "2", {"dim": 2}),  # N < K + M
         ("dim", "-20", {"dim": -20}),
-        ("dim", "20.0", {"dim": 20.0}),
+        ("dim", "20.5", {"dim": 20.5}),
+        ("dim", "inf", {"dim": np.inf}),
+        ("step", "is 10", {"alpha": 100, "engine": "sde", "step": 10.0}),
+        ("step", "relaxation time of the flow", {"alpha": 100, "engine": "sde", "step": 10.0}),
+        (
+            "activation",
+            'degree 8 at most with engine="sde", but has degree 9',
+            {"rule": tl.OnlineSGD("hermite-9", lr=1e-6), "engine": "sde"},
+        ),
         ("dim", "'20'", {"dim": "20"}),
         ("dim", "True", {"dim": True}),
         ("dim", "None", {"dim": None}),
@@ -306,6 +326,7 @@ def test_rerun(tmp_path: Path) -> None:
     refused("ds", "Dataset", lambda: tl.rerun(ode.drop_attrs()))
     refused("ds", "Dataset", lambda: tl.rerun(ode.assign_attrs(settings="lost")))
     refused("ds", "Dataset", lambda: tl.rerun(ode.assign_attrs(settings=json.dumps({"view": "window"}))))
+    refused("ds", "`simulate` or `fluctuations`, but is Dataset", lambda: tl.rerun(ode.drop_attrs()))
     refused("ds", "Q_start", lambda: tl.rerun(ode.drop_vars("Q_start")))
     refused("alpha", "-1", lambda: tl.rerun(ode, alpha=-1))
     refused("alpha", "nan", lambda: tl.state_at(ode, NAN))

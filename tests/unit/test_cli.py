@@ -258,9 +258,32 @@ def test_bad_file_is_one_line_that_names_the_key(text, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_activations_without_equations_name_the_key(tmp_path, capsys):
-    (tmp_path / "p.toml").write_text("student.activation = 'relu'\nteacher.activation = 'tanh'")
-    fails(capsys, ["run", "p.toml"], "key `student.activation` must")
+KINKED = "student.activation = 'leaky_relu(0.1)'\nteacher.activation = 'tanh'\n" + SMALL.replace("student", "teacher")
+
+
+def test_activations_without_equations_are_simulated_alone(tmp_path, capsys):
+    (tmp_path / "p.toml").write_text(KINKED)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "theory.nc").write_text("of another problem")
+    assert cli.main(["run", "p.toml"]) == 0
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"simulation.nc", "problem.toml", "learning_curve.png"}
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No theory, simulation alone: key `student.activation` must be smooth" in said
+    assert "tl." not in said
+    assert "'leaky_relu(0.1)' has kinks at (0.0,). Standard errors are over 3 replicas." in said
+    assert f"{float(tl.load('out/simulation.nc').eg_mean[-1]):.4e} ±" in said
+
+
+def test_neither_theory_nor_simulation_is_one_line(tmp_path, capsys):
+    (tmp_path / "p.toml").write_text(KINKED.replace("replicas", "engine = 'sde', replicas"))
+    start = "tutelage: p.toml: neither theory nor simulation is possible: key `student.activation` must be smooth"
+    fails(capsys, ["run", "p.toml"], start, '"chain" needs none.')
+
+
+def test_what_arises_while_running_names_the_file(tmp_path, capsys):
+    (tmp_path / "p.toml").write_text("student.activation = 'step'")
+    fails(capsys, ["run", "p.toml"], "tutelage: p.toml: key `student.activation` must have a derivative")
 
 
 def test_out_that_is_a_file(small, tmp_path, capsys):
@@ -307,10 +330,11 @@ def test_interrupted_simulation_keeps_what_is_done(small, tmp_path, monkeypatch,
 def test_other_warnings_are_passed_on(small, tmp_path, monkeypatch):
     def warned(*_):
         warnings.warn("look out", stacklevel=2)
+        assert len(passed.list) == 1  # at once, not when all is done
         return Fake().run(True).datasets["K = 4, both"]
 
-    with pytest.warns(UserWarning, match="look out"):
-        experiment._kept("theory", lambda: warned(), tmp_path / "x.nc")
+    with pytest.warns(UserWarning, match="look out") as passed:
+        experiment._kept("theory", warned, tmp_path / "x.nc")
 
 
 def test_interruption_elsewhere_is_one_line(small, monkeypatch, capsys):

@@ -1,5 +1,7 @@
 """Fluctuations and the SDE: the pieces they are made of, what they refuse, and how they end."""
 
+import re
+
 import numpy as np
 import pytest
 import xarray
@@ -11,6 +13,7 @@ from tutelage.online import fluctuations as module
 from tutelage.online.diffusion import coordinates, error_gradient
 from tutelage.online.equations import right_hand_side
 from tutelage.online.fluctuations import fluctuations, step_covariance
+from tutelage.online.jacobian import jacobian
 from tutelage.online.kernels.sde import factor
 from tutelage.online.sde import Sde
 
@@ -279,3 +282,20 @@ def test_results_are_made_again_from_their_file(tmp_path):
     with pytest.raises(tl.ArgumentError, match=r"`rule` must be given again, but .*'sin', a function that a file"):
         tl.rerun(own)
     assert tl.rerun(own, rule=tl.OnlineSGD(tl.Activation(np.sin, np.cos))).eg.equals(own.eg)
+
+
+@pytest.mark.parametrize("train", ["first", "both", "readout"])
+@pytest.mark.parametrize("activation", ["erf", "relu", "tanh"])
+def test_the_largest_step_of_the_sde_is_short_against_every_relaxation(activation, train) -> None:
+    rule = tl.OnlineSGD(activation, lr=0.05, noise=0.1, train=train, weight_decay=0.02)
+    start = tl.Overlaps([[1.0, 0.2], [0.2, 0.8]], [[0.3, 0.1], [0.2, 0.5]], np.eye(2), [0.5, 1.0], [1.0, 1.5])
+    with pytest.raises(tl.ArgumentError, match=r"`step` must be at most .*relaxation time") as refused:
+        tl.simulate(rule, start, 1000, dim=10**6, replicas=1, engine="sde", step=500.0)
+    most = float(re.search(r"at most (\S+),", str(refused.value))[1])
+    end = tl.solve(rule, start, 300)
+    arrived = tl.Overlaps(end.Q[0].values, end.R[0].values, start.T, end.v[0].values, start.v_star)
+    rates = [np.abs(np.linalg.eigvals(jacobian(rule, state))).max() for state in (start, arrived)]
+    assert most * max(rates) < 1
+    assert most * max(rates) > 0.1  # and not absurdly short
+    sde = tl.simulate(rule, start, 300, dim=10**9, replicas=1, engine="sde", step=0.95 * most)
+    assert float(sde.eg[0, -1]) == pytest.approx(float(end.eg[0]), rel=0.05)

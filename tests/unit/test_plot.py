@@ -8,6 +8,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
+import tutelage as tl
 from tutelage import plot
 from tutelage.errors import ArgumentError
 from tutelage.overlaps import Overlaps
@@ -354,3 +355,14 @@ def test_save_refuses(tmp_path):
     refused("`path` must end in", plot.save, fig, "picture")
     refused("`path` must lie in an existing folder", plot.save, fig, tmp_path / "none" / "a.png")
     refused("`fig` must be a matplotlib figure", plot.save, theory(), tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("dim", "says"), [(1000, r"$\pm$ std of one run"), (None, r"$\pm$ $\sqrt{N} \times$ std of one run")]
+)
+def test_the_legend_says_what_the_band_of_fluctuations_is(dim, says):
+    rule, state = tl.OnlineSGD(lr=0.5), tl.Overlaps([[1.0]], [[0.1]], [[1.0]])
+    ax = plot.learning_curve(tl.fluctuations(rule, state, [1, 2], dim=dim)).axes[0]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["theory", says]
+    ax = plot.learning_curve(tl.solve(rule, state, [1, 2])).axes[0]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["theory"]

@@ -1,5 +1,7 @@
 """Theory against simulation in numbers."""
 
+import os
+
 import numpy as np
 import pytest
 import xarray
@@ -90,3 +92,34 @@ def test_other_times_are_refused():
 def test_closing_counts_what_it_looked_at():
     assert f"extremes of {5 * (1 + 4 + 2 + 2)} numbers" in report.closing(theory(), simulation())
     assert "1/N = 1.0e-02" in report.closing(theory(), simulation())
+
+
+def shown(lines):
+    from rich.console import Console
+
+    with open(os.devnull, "w") as nowhere:
+        console = Console(width=120, record=True, file=nowhere)
+        console.print(report.table("title", lines))
+        return console.export_text()
+
+
+def test_digits_reach_the_standard_error():
+    text = shown(
+        [report.Row(1.0, 0.0123456789012, 0.0123456789123, 1.1e-11, 1.0), report.Row(2.0, 0.5, 0.51, 0.1, 0.1)]
+    )
+    assert "1.2345678901e-02" in text  # theory
+    assert "1.2345678912e-02 ± 1.1e-11" in text
+    assert "5.1000e-01 ± 1.0e-01" in text
+
+
+def test_simulation_alone():
+    lines = report.rows(None, simulation())
+    assert [line.alpha for line in lines] == ALPHA.tolist()
+    assert np.isnan([(line.theory, line.deviation) for line in lines]).all()
+    text = shown(lines)
+    assert "1.0000e+00 ± 1.0e-01" in text
+    assert "theory" not in text
+    assert "deviation" not in text
+    assert "nan" not in text
+    assert report.closing(None, simulation()) == "Standard errors are over 4 replicas."
+    assert report.closing(None, simulation(replicas=1, sem=np.nan)) == "One replica has no standard error."

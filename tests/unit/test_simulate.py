@@ -668,3 +668,38 @@ def test_a_diverged_run_diverges_again_from_its_checkpoint(tmp_path) -> None:
     for _ in range(2):
         with pytest.raises(tl.DivergenceError):
             simulate(tl.OnlineSGD("linear", lr=10), alpha=[0, 1000], dim=50, checkpoint=tmp_path / "run.nc")
+
+
+# -------------------------------------------------------------------------------------------------- how long it takes
+
+
+def test_a_run_of_days_says_so_at_once() -> None:
+    rule, state, long = tl.OnlineSGD(lr=0.5), tl.Overlaps([[1.0]], [[0.1]], [[1.0]]), {"dim": 10**9, "replicas": 2}
+    tl.simulate(rule, state, 10, dim=10, replicas=2)  # compiles
+    begin = time.perf_counter()
+    tl.simulate(rule, state, 1.0, dim=2 * 10**6, replicas=2)
+    per_step = (time.perf_counter() - begin) / 2e6
+    begin = time.perf_counter()
+    with pytest.raises(UserWarning, match=r"takes about \S+ (hours|days); a smaller `alpha`, `dim`") as said:
+        tl.simulate(rule, state, 1000, **long)  # warnings are errors here, which ends it
+    assert time.perf_counter() - begin < 15  # two on a quiet machine
+    count, unit = re.search(r"about (\S+) (\w+);", str(said.value)).groups()
+    seconds = float(count) * {"hours": 3600, "days": 86400}[unit]
+    assert 0.2 < seconds / (1e12 * per_step) < 5
+
+
+def test_a_forecast_knows_what_was_done_before(monkeypatch) -> None:
+    monkeypatch.setattr(runs, "TRIAL", 0.05)
+    forecast = runs.Forecast(total=1000.0, resumed=900.0)
+    forecast.see(900.0)
+    time.sleep(0.06)  # compiling
+    forecast.see(901.0)
+    time.sleep(0.06)
+    forecast.see(931.0)  # 500 a second
+    assert forecast.settled
+    forecast = runs.Forecast(total=1e9, resumed=0.0)
+    forecast.see(10.0)
+    time.sleep(0.06)
+    with pytest.warns(UserWarning, match=r"takes about (1\.\d|2\d) (days|hours)"):  # 1e4 a second: 28 hours
+        forecast.see(610.0)
+    forecast.see(611.0)  # said once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +37,8 @@ app = App(
 def run(problem: Path, /, *, out: Out = Path("out"), overlaps: bool = False, checkpoint: Path | None = None) -> None:
     """Run theory and simulation of one problem and compare them.
 
-    Writes theory.nc, simulation.nc, learning_curve.png and a copy of the problem.
+    Writes theory.nc, simulation.nc, learning_curve.png and a copy of the problem. Activations without equations of
+    motion are simulated alone.
 
     Parameters
     ----------
@@ -50,14 +52,15 @@ def run(problem: Path, /, *, out: Out = Path("out"), overlaps: bool = False, che
         File that the simulation is written to as it goes; run again with it to go on after Ctrl-C.
     """
     from tutelage.cli import experiment
-    from tutelage.problem import read
+    from tutelage.problem import naming, read
 
     given = read(problem)
     folder = experiment.folder(out)
     text, copy = problem.read_bytes(), folder / "problem.toml"
     if not (copy.exists() and copy.samefile(problem)):
         copy.write_bytes(text)
-    outcome = experiment.run(given, folder, checkpoint=checkpoint)
+    with naming(problem):
+        outcome = experiment.run(given, folder, checkpoint=checkpoint)
     paths = experiment.pictures({"": outcome}, folder, overlaps)
     _compare(str(problem), given, outcome)
     _console().print(experiment.prediction(given) + "\n", markup=False)
@@ -176,6 +179,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
     if tokens is None:
         gc.set_threshold(1_000_000)  # a tenth of a small run went into looking for garbage among imports
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # replicas are what runs in parallel here
+        warnings.showwarning = _warn
         _leave(_dispatch(None))
     return _dispatch(tokens)
 
@@ -243,6 +247,11 @@ def _fail(message: str, code: int = USAGE) -> int:
     return code
 
 
+def _warn(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """Print a warning as one line, without where in the code it arose."""
+    print("tutelage: warning: " + " ".join(str(message).split()), file=sys.stderr)
+
+
 def _console() -> Console:
     from rich.console import Console
 
@@ -255,9 +264,10 @@ def _compare(title: str, problem: Problem, outcome: Outcome) -> None:
 
     from tutelage.cli import report
 
-    console = _console()
-    console.print(report.table(escape(title), report.rows(*outcome)))
-    console.print(report.closing(*outcome, gaussian=problem.simulation.inputs == "gaussian") + "\n")
+    console, both = _console(), (outcome.theory, outcome.simulation)
+    console.print(report.table(escape(title), report.rows(*both)))
+    remark = f"{escape(outcome.remark)} " if outcome.remark else ""
+    console.print(remark + report.closing(*both, gaussian=problem.simulation.inputs == "gaussian") + "\n")
 
 
 def _results(folder: Path, paths: list[Path]) -> None:

@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tutelage.errors import DivergenceError
+from tutelage.errors import ArgumentError, DivergenceError
 from tutelage.problem import Problem, in_terms_of_keys
 
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ __all__ = ["Outcome", "filename", "folder", "pictures", "prediction", "rule", "r
 
 
 class Outcome(NamedTuple):
-    """Theory and simulation of one problem."""
+    """Theory and simulation of one problem; where there is no theory, None, and a `remark` that says why."""
 
-    theory: xarray.Dataset
+    theory: xarray.Dataset | None
     simulation: xarray.Dataset
+    remark: str = ""
 
 
 def rule(problem: Problem) -> OnlineSGD:
@@ -79,6 +80,8 @@ def filename(label: str) -> str:
 def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | None = None) -> Outcome:
     """Solve and simulate a problem; write theory{suffix}.nc and simulation{suffix}.nc into the folder `out`.
 
+    Activations without equations of motion are simulated alone; a theory{suffix}.nc of before is removed.
+
     Parameters
     ----------
     problem : Problem
@@ -92,6 +95,8 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
 
     Raises
     ------
+    ArgumentError
+        Naming keys of the problem file; also where there is neither theory nor simulation.
     DivergenceError
         When theory or simulation diverge; what was reached is in the files.
     KeyboardInterrupt
@@ -103,11 +108,15 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
     given, simulated = problem.theory, problem.simulation
     with in_terms_of_keys():
         what, state, times, inputs = rule(problem), problem.state(), problem.times(), problem.inputs()
-        theory = _kept(
-            "theory",
-            lambda: solve(what, state, times, rtol=given.rtol, atol=given.atol, method=given.method),
-            out / f"theory{suffix}.nc",
-        )
+        remark, theory, path = _without_theory(what, simulated.engine), None, out / f"theory{suffix}.nc"
+        if remark:
+            path.unlink(missing_ok=True)
+        else:
+            theory = _kept(
+                "theory",
+                lambda: solve(what, state, times, rtol=given.rtol, atol=given.atol, method=given.method),
+                path,
+            )
         simulation = _kept(
             "simulation",
             lambda: simulate(
@@ -125,7 +134,23 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
             out / f"simulation{suffix}.nc",
             "" if checkpoint is None else f"; the same command goes on from {checkpoint}",
         )
-    return Outcome(theory, simulation)
+    return Outcome(theory, simulation, remark)
+
+
+def _without_theory(what: OnlineSGD, engine: str | None) -> str:
+    """Return why there is only a simulation, "" if there is theory; refuse a rule that has neither."""
+    from tutelage.online.integration import check_equations
+
+    try:
+        with in_terms_of_keys():
+            check_equations(what)
+    except ArgumentError as error:
+        reason = str(error).partition("; tl.")[0].rstrip(".")  # what follows is advice for Python
+        if engine == "sde":
+            also = 'and simulation.engine = "sde" simulates these equations; "chain" needs none'
+            raise ArgumentError(f"neither theory nor simulation is possible: {reason}, {also}.") from None
+        return f"No theory, simulation alone: {reason}."
+    return ""
 
 
 def pictures(outcomes: dict[str, Outcome], out: Path, overlaps: bool) -> list[Path]:
@@ -164,13 +189,17 @@ def _kept(name: str, compute: Callable[[], xarray.Dataset], path: Path, how_to_g
 
 @contextmanager
 def _interruptions() -> Iterator[list[str]]:
-    """Yield a list that afterwards holds what was said about an interruption; pass other warnings on."""
+    """Yield a list that afterwards holds what was said about an interruption; other warnings pass, at once."""
     said: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", "interrupted")
+        passing = warnings.showwarning
+
+        def show(message: Warning | str, *where: Any) -> None:
+            if str(message).startswith("interrupted"):
+                said.append(str(message))
+            else:
+                passing(message, *where)
+
+        warnings.showwarning = show  # type: ignore[assignment]
         yield said
-    for warning in caught:
-        if str(warning.message).startswith("interrupted"):
-            said.append(str(warning.message))
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)

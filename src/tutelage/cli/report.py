@@ -26,7 +26,10 @@ ABSOLUTE_OTHERS = 1e-12
 
 
 class Row(NamedTuple):
-    """The generalisation error at one time; `deviation` is in standard errors, NaN for one replica."""
+    """The generalisation error at one time; `deviation` is in standard errors.
+
+    NaN stands for what there is not: the standard error of one replica, theory, a deviation from it.
+    """
 
     alpha: float
     theory: float
@@ -43,21 +46,24 @@ class Deviation(NamedTuple):
     alpha: float
 
 
-def rows(theory: xarray.Dataset, simulation: xarray.Dataset, count: int = 8) -> list[Row]:
+def rows(theory: xarray.Dataset | None, simulation: xarray.Dataset, count: int = 8) -> list[Row]:
     """Return the error at `count` of the times, the first and the last included.
 
     Parameters
     ----------
     theory, simulation : xarray.Dataset
-        Of the same problem; what counts are the times of the simulation, which must all be among those of the theory.
+        Of the same problem; what counts are the times of the simulation, which must all be among those of the theory,
+        if there is one.
     count : int
         At most so many rows.
     """
-    theory = _aligned(theory, simulation)
-    deviations, _ = _deviations(theory, simulation, "eg")
+    expected = deviations = np.full(simulation.sizes["alpha"], np.nan)
+    if theory is not None:
+        expected = _aligned(theory, simulation).eg.values
+        deviations, _ = _deviations(_aligned(theory, simulation), simulation, "eg")
     last = simulation.sizes["alpha"] - 1
     chosen = sorted({round(i) for i in np.linspace(0, last, check_count("count", count))})
-    columns = simulation.alpha, theory.eg, simulation.eg_mean, simulation.eg_sem, deviations
+    columns = simulation.alpha, expected, simulation.eg_mean, simulation.eg_sem, deviations
     return [Row(*(float(column[i]) for column in columns)) for i in chosen]
 
 
@@ -78,21 +84,33 @@ def largest(theory: xarray.Dataset, simulation: xarray.Dataset) -> tuple[Deviati
 
 
 def table(title: str, lines: list[Row]) -> Table:
-    """Return `lines` as a table for the terminal."""
+    """Return `lines` as a table for the terminal, without what none of them has; numbers to the standard error."""
     from rich.table import Table
 
+    compared = not all(np.isnan(line.theory) for line in lines)
     grid = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("alpha", "eg theory", "eg simulation", "deviation / s.e."):
+    for heading in ("alpha", *["eg theory"] * compared, "eg simulation", *["deviation / s.e."] * compared):
         grid.add_column(heading, justify="right")
     for line in lines:
-        simulated = f"{line.mean:.4e}" if np.isnan(line.sem) else f"{line.mean:.4e} ± {line.sem:.1e}"
+        digits = _digits(line)
+        simulated = f"{line.mean:.{digits}e}" + ("" if np.isnan(line.sem) else f" ± {line.sem:.1e}")
         deviation = "" if np.isnan(line.deviation) else f"{line.deviation:+.1f}"
-        grid.add_row(f"{line.alpha:.3g}", f"{line.theory:.4e}", simulated, deviation)
+        theory = [f"{line.theory:.{digits}e}"] * compared
+        grid.add_row(f"{line.alpha:.3g}", *theory, simulated, *[deviation] * compared)
     return grid
 
 
-def closing(theory: xarray.Dataset, simulation: xarray.Dataset, gaussian: bool = True) -> str:
+def _digits(line: Row) -> int:
+    """Return the decimals that show the mean down to the second digit of its standard error; between 4 and 15."""
+    if not (line.sem > 0 and line.mean > 0):
+        return 4
+    return int(np.clip(np.floor(np.log10(line.mean)) - np.floor(np.log10(line.sem)) + 1, 4, 15))
+
+
+def closing(theory: xarray.Dataset | None, simulation: xarray.Dataset, gaussian: bool = True) -> str:
     """Return the sentences under the table: the largest deviations, and what they are to be held against.
+
+    Without theory: of how many replicas standard errors are.
 
     Parameters
     ----------
@@ -101,10 +119,12 @@ def closing(theory: xarray.Dataset, simulation: xarray.Dataset, gaussian: bool =
     gaussian : bool
         Whether the inputs of the simulation are what theory assumes.
     """
-    in_errors, absolute = largest(theory, simulation)
     N, replicas = int(simulation.attrs["dim"]), simulation.sizes["replica"]
+    first, errors = "One replica has no standard error", f"standard errors are over {replicas} replicas"
+    if theory is None:
+        return f"{first if replicas == 1 else errors.capitalize()}."
+    in_errors, absolute = largest(theory, simulation)
     numbers = sum(simulation[name].isel(replica=0).size for name in NAMES)
-    first = "One replica has no standard error"
     if in_errors is not None:
         first = f"Largest deviation: {_say(in_errors, True)}"
     against = f"theory is the limit of large N and leaves a systematic part of order 1/N = {1 / N:.1e}"
@@ -112,7 +132,7 @@ def closing(theory: xarray.Dataset, simulation: xarray.Dataset, gaussian: bool =
         against = "theory assumes Gaussian inputs, these are not, and the deviations are the price of that assumption"
     return (
         f"{first}. Largest absolute deviation: {_say(absolute, False)}. These are the extremes of {numbers} numbers; "
-        f"standard errors are over {replicas} {'replica' if replicas == 1 else 'replicas'}; {against}."
+        f"{errors.removesuffix('s') if replicas == 1 else errors}; {against}."
     )
 
 

@@ -147,13 +147,19 @@ def _compiled(units: list[Activation], derivatives: int, C: np.ndarray) -> np.nd
 
 
 def _polynomial(units: list[Activation], derivatives: int, C: np.ndarray) -> np.ndarray:
-    from numpy.polynomial import polynomial as P
+    from numpy.polynomial import hermite_e, polynomial
 
     from tutelage.gaussian.polynomial import product_average
 
-    powers = [np.array(u.coefficients, np.float64) for u in units]
-    factors = [P.polyder(c) if i < derivatives else c for i, c in enumerate(powers)]
-    return np.asarray(product_average(factors, C))[()]
+    hermite = [u.hermite_degree is not None for u in units]
+    factors = []
+    for i, u in enumerate(units):
+        powers = (
+            np.array(u.coefficients) if u.hermite_degree is None else np.eye(u.hermite_degree + 1)[u.hermite_degree]
+        )
+        derive = polynomial.polyder if u.hermite_degree is None else hermite_e.hermeder
+        factors.append(derive(powers) if i < derivatives else powers)
+    return np.asarray(product_average(factors, C, hermite=hermite))[()]
 
 
 def _quadrature(name: str, units: list[Activation], derivatives: int, C: np.ndarray) -> np.ndarray:

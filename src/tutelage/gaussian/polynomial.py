@@ -19,7 +19,9 @@ from tutelage.errors import check_array, refuse
 __all__ = ["product_average"]
 
 
-def product_average(polynomials: Sequence[ArrayLike], C: ArrayLike) -> float | complex | np.ndarray:
+def product_average(
+    polynomials: Sequence[ArrayLike], C: ArrayLike, *, hermite: Sequence[bool] = ()
+) -> float | complex | np.ndarray:
     r"""Average a product of polynomials, one per field, over zero-mean Gaussian fields.
 
     .. math:: \Big\langle \prod_{i=1}^n p_i(x_i) \Big\rangle, \quad x \sim N(0, C), \qquad
@@ -32,17 +34,21 @@ def product_average(polynomials: Sequence[ArrayLike], C: ArrayLike) -> float | c
     Parameters
     ----------
     polynomials : sequence of n arrays of shape (degree + 1,)
-        Power coefficients c_k, lowest first; the degrees may differ. From probabilists' Hermite
-        coefficients use `numpy.polynomial.hermite_e.herme2poly`.
+        Power coefficients c_k, lowest first; the degrees may differ.
     C : array of shape (..., n, n)
         Covariances, symmetric. Singular ones are welcome. Positivity is not checked: the result is
         a polynomial in C, which a rounding-sized negative eigenvalue cannot harm, and which takes a
         complex C: a small imaginary part differentiates it.
+    hermite : sequence of n bool, optional
+        Where true, the coefficients are those of probabilists' Hermite polynomials He_k. Averages of
+        these, :math:`\langle He_k(x) He_l(y) \rangle = \delta_{kl} k! \rho^k` at variances 1 (Mehler),
+        drown in rounding beyond degree 20 if they come from powers. Default: none.
 
     Returns
     -------
     float or array of shape (...,)
-        The averages, exact up to rounding; a float if C is one matrix. Working memory is
+        The averages, exact up to rounding; a float if C is one matrix. Infinite or NaN where they, or
+        sums on the way, exceed the largest float. Working memory is
         8 bytes times the number of matrices times the product of (degree + 1) over all fields
         but that of highest degree, a few times over.
 
@@ -68,8 +74,10 @@ def product_average(polynomials: Sequence[ArrayLike], C: ArrayLike) -> float | c
     covariance = _check_covariance(C, len(coefficients))
     order = sorted(range(len(coefficients)), key=lambda i: -len(coefficients[i]))
     covariance = covariance[..., order, :][..., order]
-    means = [_mean_derivatives(coefficients[i], covariance[..., a, a]) for a, i in enumerate(order)]
-    values = _pair(means, covariance)
+    basis = np.array(hermite if len(hermite) else [False] * len(order), np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = [_mean_derivatives(coefficients[i], covariance[..., a, a] - basis[i]) for a, i in enumerate(order)]
+        values = _pair(means, covariance)
     return values.item() if values.ndim == 0 else values
 
 
@@ -90,9 +98,10 @@ def _check_covariance(C: ArrayLike, n: int) -> np.ndarray:
 
 
 def _mean_derivatives(coefficients: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    r"""Return :math:`\langle p^{(k)}(x) \rangle` for k = 0..degree and x of each `variance`, shape (..., degree + 1).
+    r"""Return :math:`\langle p^{(k)}(x) \rangle / s_k`, k = 0..degree, for each `variance`, shape (..., degree + 1).
 
-    With u_k = k! c_k, the derivatives at zero, it is exp(variance/2 S^2) u where S shifts u by one; by Horner.
+    With u_k = k! c_k, the derivatives at zero, it is exp(variance/2 S^2) u where S shifts u by one; by Horner. Hermite
+    coefficients are derivatives averaged at variance 1 in the same way: then `variance` is what is beyond that.
     """
     at_zero = coefficients * np.array([float(math.factorial(k)) for k in range(len(coefficients))])
     result = np.broadcast_to(at_zero.astype(variance.dtype), (*variance.shape, len(at_zero)))
@@ -100,7 +109,16 @@ def _mean_derivatives(coefficients: np.ndarray, variance: np.ndarray) -> np.ndar
         term = np.zeros_like(result)
         term[..., :-2] = result[..., 2:] * (variance[..., None] / (2 * m))
         result = at_zero + term
-    return result
+    return result / _scales(len(at_zero))
+
+
+def _scales(count: int) -> np.ndarray:
+    r"""Return :math:`s_k \approx \sqrt{k!}`, k < count, as powers of two: dividing by them rounds nothing.
+
+    Products of derivatives of order k then stay as small as averages are.
+    """
+    logs = np.cumsum(np.log2(np.maximum(np.arange(count), 1.0)))
+    return np.exp2(np.round(logs / 2))
 
 
 def _pair(means: list[np.ndarray], C: np.ndarray) -> np.ndarray:
@@ -120,19 +138,28 @@ def _pair(means: list[np.ndarray], C: np.ndarray) -> np.ndarray:
     return tensor[..., 0]
 
 
+def _ratios(count: int) -> np.ndarray:
+    """Return s_(k+1) / s_k, k < count - 1."""
+    scales = _scales(count)
+    return scales[1:] / scales[:-1]
+
+
 def _drop_field(derivative: Callable[[int], np.ndarray], count: int, row: np.ndarray) -> np.ndarray:
     r"""Pair one field with those that remain: :math:`\sum_k L^k D_k / k!`, :math:`L = \sum_j C_{1j} \partial_j`.
 
     `derivative(k)` is D_k, the k-th derivative in the dropped field, as a tensor of derivatives in the
-    others, where the derivative by field j is a shift along axis j. `row` (..., m) holds the C_1j.
+    others, where the derivative by field j is a shift along axis j. `row` (..., m) holds the C_1j. All
+    derivatives of order k are divided by s_k (:func:`_scales`).
     """
-    fields = row.shape[-1]
+    fields, scales = row.shape[-1], _scales(count)
     result = derivative(count - 1)
     for k in range(count - 1, 0, -1):
         shifted, result = result, derivative(k - 1).copy()
         for j in range(fields):
             lead = (slice(None),) * (shifted.ndim - fields + j)
-            result[(*lead, slice(None, -1))] += _as_factor(row[..., j] / k, fields) * shifted[(*lead, slice(1, None))]
+            weight = _as_factor(row[..., j] / k * (scales[k] / scales[k - 1]), fields)
+            ratios = _as_axis(_ratios(shifted.shape[shifted.ndim - fields + j]), j, fields)
+            result[(*lead, slice(None, -1))] += weight * ratios * shifted[(*lead, slice(1, None))]
     return result
 
 

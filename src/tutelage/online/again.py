@@ -89,4 +89,8 @@ def _settings(ds: Any) -> dict[str, Any]:
             return settings
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
-    raise refuse("ds", "be a dataset of `solve` or `simulate`", f"is {type(ds).__name__} without their `settings`")
+    raise refuse(
+        "ds",
+        "be a dataset of `solve`, `simulate` or `fluctuations`",
+        f"is {type(ds).__name__} without their `settings`",
+    )

@@ -52,6 +52,9 @@ class FixedPoint:
         See :func:`classify`.
     alpha : float
         How long the flow was followed before Newton's method took over.
+    ending : {"rest", "moving", "diverging", "interrupted"}
+        How following it ended: at the fixed point; still moving at `alpha`; beyond every bound at `alpha`, and then
+        `state` is the last one kept before; by Ctrl-C.
     """
 
     rule: OnlineSGD
@@ -63,6 +66,7 @@ class FixedPoint:
     flat: int
     kind: str
     alpha: float
+    ending: str
 
     @property
     def stable(self) -> bool:
@@ -71,13 +75,21 @@ class FixedPoint:
 
     def __str__(self) -> str:
         size = f"K = {self.state.students}, M = {self.state.teachers}"
-        if not len(self.eigenvalues):
-            return f"no fixed point, {self.kind} at alpha = {self.alpha:g}: eg = {self.eg:.6g}, {size}"
-        how = "stable" if self.stable else f"{self.unstable} unstable directions"
+        if self.ending == "diverging":
+            return f"no fixed point, the flow leaves every bound at alpha = {self.alpha:g}, {size}"
+        if self.ending != "rest":
+            how = "interrupted" if self.ending == "interrupted" else "still moving"
+            return f"no fixed point, {how} at alpha = {self.alpha:g}: eg = {self.eg:.6g}, {size}"
+        grows = f"{self.unstable} unstable direction{'s' * (self.unstable > 1)}"
         return (
-            f"fixed point, {self.kind}: eg = {self.eg:.6g}, {how}, {self.flat} flat of {len(self.eigenvalues)}, "
-            f"leading eigenvalue {self.eigenvalues[0].real:.4g}, {size}"
+            f"fixed point, {self.kind}: eg = {self.eg:.6g}, {'stable' if self.stable else grows}, {self.flat} flat of "
+            f"{len(self.eigenvalues)}, leading eigenvalue {self._leading:.4g}, {size}"
         )
+
+    @property
+    def _leading(self) -> float:
+        """The largest real part, exactly zero where an eigenvalue counts as zero."""
+        return 0.0 if self.flat and not self.unstable else float(self.eigenvalues[0].real)
 
     __repr__ = __str__
 
@@ -119,7 +131,7 @@ def fixed_point(
     Raises
     ------
     ArgumentError
-        For a `rule` or `state` of another type, or `alpha` that is no positive number.
+        For a `rule`, `state` or `follow` of another type, or `alpha` that is no positive number.
 
     Notes
     -----
@@ -136,6 +148,7 @@ def fixed_point(
     check_type("rule", rule, OnlineSGD)
     check_type("state", state, Overlaps)
     limit = check_number("alpha", alpha, minimum=0, strict=True)
+    check_type("follow", follow, bool)
     coordinates = Coordinates.of(rule, state)
     if follow:
         with progress_bar("fixed point", np.log1p(limit), progress) as bar:
@@ -159,7 +172,7 @@ def at_rest(coordinates: Coordinates, settled: Settled) -> FixedPoint:
         kind = "interrupted"
     residual = float(np.abs(coordinates.velocity(settled.z)).max(initial=0.0))
     eg = state.generalisation_error(rule.student, rule.teacher)
-    return FixedPoint(rule, state, eg, residual, eigenvalues, unstable, flat, kind, settled.alpha)
+    return FixedPoint(rule, state, eg, residual, eigenvalues, unstable, flat, kind, settled.alpha, settled.ending)
 
 
 def spectrum(coordinates: Coordinates, J: np.ndarray) -> tuple[np.ndarray, int, int]:

@@ -15,6 +15,7 @@ __all__ = ["Root", "Settled", "flat_below", "newton", "settle"]
 RTOL, ATOL = 1e-10, 1e-14  # of the flow: an asymmetry of 1e-12 must grow as it should
 QUARTERS = np.array([0.25, 0.5, 0.75, 1.0])  # of a stretch of the flow, where its states are kept
 STRETCH = 50.0  # the first stretch; each is twice as long as the one before
+STIFF = 100.0  # relaxation times: a longer stretch goes to an implicit integrator where a velocity takes milliseconds
 NEAR = 1e-2  # of 1 + |z|: a stable root this near is where the flow ends
 WIDE = 0.3  # the same if the flow came nearer to it in the stretch before
 CLOSE = 1e-6  # the same where flat directions lead away from the root at no cost
@@ -36,7 +37,10 @@ class Root:
 
 @dataclass(frozen=True, eq=False)
 class Settled:
-    """Where a flow stopped: coordinates, time, and why: "rest", "moving" (out of time), "diverging", "interrupted"."""
+    """Where a flow stopped: coordinates, time, and why: "rest", "moving" (out of time), "diverging", "interrupted".
+
+    A flow that diverges does so at `alpha`; its coordinates are the last that were kept, some time before.
+    """
 
     z: np.ndarray
     alpha: float
@@ -110,7 +114,7 @@ def settle(
             def so_far(more: float, done: float = alpha) -> None:
                 report(float(np.log1p(done + more)))
 
-            z, passed, diverges = _follow(coordinates, z, wait, so_far)
+            z, passed, diverges = _follow(coordinates, z, wait, so_far, not passes)
             alpha, stretch = alpha + passed, min(2 * stretch, longest)
             if diverges:
                 return Settled(z, alpha, "diverging")
@@ -133,15 +137,34 @@ def _growth(coordinates: Coordinates, z: np.ndarray) -> tuple[float, bool]:
     return (float(growth) if growth > flat else 0.0), bool((np.abs(eigenvalues) <= flat).any())
 
 
-def _follow(coordinates: Coordinates, z: np.ndarray, duration: float, report: Report) -> tuple[np.ndarray, float, bool]:
-    """Return the coordinates after `duration`, the time that passed, and whether the flow left every bound."""
+def _follow(
+    coordinates: Coordinates, z: np.ndarray, duration: float, report: Report, implicit: bool = True
+) -> tuple[np.ndarray, float, bool]:
+    """Return the coordinates after `duration`, the time that passed, and whether the flow left every bound.
+
+    `implicit` allows an implicit integrator, whose errors need not keep the symmetries of the start.
+    """
     rule, state, times = coordinates.rule, coordinates.state(z), duration * QUARTERS
-    trajectory = integrate(rule, state, times, RTOL, ATOL, report)
+    if implicit and _stiff(coordinates, z, duration):
+        trajectory = integrate_scipy(rule, state, times, "bdf", RTOL, ATOL, report)
+    else:
+        trajectory = integrate(rule, state, times, RTOL, ATOL, report)
     if trajectory.ending is KeyboardInterrupt:
         raise KeyboardInterrupt
-    if len(trajectory.states):
+    kept = len(trajectory.states)
+    if kept:
         z = coordinates.shrink(trajectory.states[-1])
-    return z, float(times[len(trajectory.states) - 1]) if len(trajectory.states) else 0.0, trajectory.ending is not None
+    if trajectory.ending is not None:
+        return z, trajectory.ending.alpha, True
+    return z, float(times[kept - 1]), False
+
+
+def _stiff(coordinates: Coordinates, z: np.ndarray, duration: float) -> bool:
+    """Return whether an explicit integrator would make very many steps of a velocity that takes milliseconds."""
+    if way(coordinates.rule) != "mixed":
+        return False
+    fastest = np.abs(np.linalg.eigvals(coordinates.fast(z))).max(initial=0.0)
+    return bool(fastest * duration > STIFF)
 
 
 def _inside(coordinates: Coordinates, z: np.ndarray) -> np.ndarray:

@@ -13,10 +13,12 @@ import numpy as np
 
 from tutelage.errors import ArgumentError, check_number, check_type, refuse
 from tutelage.online.fixed_points import checked, spectrum
+from tutelage.online.integration import Report
 from tutelage.online.jacobian import Coordinates, Direction
 from tutelage.online.newton import Settled, settle
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
+from tutelage.progress import progress as progress_bar
 
 __all__ = ["Plateau", "plateau"]
 
@@ -73,15 +75,17 @@ class Plateau:
 
         Parameters
         ----------
-        asymmetry : float, > 0
+        asymmetry : float, between 0 and 1
             :math:`\delta`, the part of the start along `direction`; of order 1/sqrt(N) in a network.
 
         Raises
         ------
         ArgumentError
-            For a `asymmetry` that is not positive.
+            For an `asymmetry` that is not positive, or above one, where the growth that is timed has ended.
         """
         delta = check_number("asymmetry", asymmetry, minimum=0, strict=True)
+        if delta > 1:
+            raise refuse("asymmetry", "be a finite number > 0 and <= 1, where linear growth ends", f"is {delta:g}")
         return float(np.log(1 / delta) / self.exponent) if self.exponent > 0 else np.inf
 
     def displaced(self, asymmetry: float) -> Overlaps:
@@ -96,7 +100,7 @@ class Plateau:
     __repr__ = __str__
 
 
-def plateau(rule: OnlineSGD, state: Overlaps, *, alpha: float = 1e6) -> Plateau:
+def plateau(rule: OnlineSGD, state: Overlaps, *, alpha: float = 1e6, progress: bool = True) -> Plateau:
     r"""Return the permutation-symmetric stationary state next to `state`, its height and its escape exponent.
 
     The start is symmetrised: R_in, Q_ii, Q_ik, T_nn, T_nm are replaced by their means. The flow, kept in the subspace
@@ -116,6 +120,8 @@ def plateau(rule: OnlineSGD, state: Overlaps, *, alpha: float = 1e6) -> Plateau:
         random teacher does, by a quarter of the mean T_nn.
     alpha : float, > 0
         How far the flow is followed, in steps/N.
+    progress : bool
+        Whether to draw a bar after two seconds, if standard error is a terminal.
 
     Returns
     -------
@@ -139,7 +145,8 @@ def plateau(rule: OnlineSGD, state: Overlaps, *, alpha: float = 1e6) -> Plateau:
     check_type("state", state, Overlaps)
     limit = check_number("alpha", alpha, minimum=0, strict=True)
     begin = symmetrised(state)
-    settled = _settle(Coordinates.symmetric(rule, begin), limit)
+    with progress_bar("plateau", np.log1p(limit), progress) as bar:
+        settled = _settle(Coordinates.symmetric(rule, begin), limit, bar.update)
     if settled.ending == "interrupted":
         warnings.warn(f"interrupted: the flow was followed to alpha = {settled.alpha:g}", stacklevel=2)
     elif settled.ending != "rest":
@@ -175,11 +182,11 @@ def _mean(matrix: np.ndarray) -> np.ndarray:
     return np.where(np.eye(n, dtype=bool), trace / n, off)
 
 
-def _settle(coordinates: Coordinates, limit: float) -> Settled:
+def _settle(coordinates: Coordinates, limit: float, report: Report) -> Settled:
     """Follow the symmetric flow to its rest, symmetrising it before rounding errors grow."""
     rates = coordinates.rule.rates
     fastest = max(rates.lr, rates.lr_readout)
-    return settle(coordinates, coordinates.read(), limit, SYMMETRIC / fastest if fastest else np.inf)
+    return settle(coordinates, coordinates.read(), limit, SYMMETRIC / fastest if fastest else np.inf, report)
 
 
 def _plateau(rule: OnlineSGD, state: Overlaps) -> Plateau:

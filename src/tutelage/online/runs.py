@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ __all__ = ["BOUND", "Alone", "Engine", "Run", "run_all"]
 BOUND = 1e12  # a state beyond this multiple of where it began has diverged
 SLICE = 0.05  # seconds of compiled work between two looks at the keyboard
 LOOK = 0.1  # seconds between two reports of progress
+TRIAL = 1.0  # seconds from the first steps, compiled by then, over which the speed is measured
+LONG = 600.0  # seconds: a run that takes longer is announced
 
 
 class Engine(Protocol):
@@ -155,6 +158,45 @@ class Run:
             self.record()
 
 
+@dataclass(eq=False)
+class Forecast:
+    """How long a run takes, measured once it is under way, and said once if that is LONG."""
+
+    total: float
+    resumed: float  # how much of it was done before
+    begin: tuple[float, float] | None = None  # when the first steps were seen, and how many
+    settled: bool = False
+
+    def see(self, done: float) -> None:
+        """Look at how much is done now; warn the caller of `simulate`, once, if the rest takes long."""
+        if self.settled or done == self.resumed:
+            return
+        now = time.monotonic()
+        self.begin = self.begin or (now, done)
+        passed = now - self.begin[0]
+        if passed < TRIAL or done == self.begin[1]:
+            return
+        self.settled = True
+        left = (self.total - done) * passed / (done - self.begin[1])
+        if left > LONG:
+            less = "a smaller `alpha`, `dim` or `replicas` takes less, and after Ctrl-C what was done is kept"
+            warnings.warn(f"this simulation takes about {_duration(left)}; {less}", stacklevel=4)
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in the unit that suits it.
+
+    Examples
+    --------
+    >>> _duration(5400), _duration(1e6)
+    ('1.5 hours', '12 days')
+    """
+    units = {"minutes": 60.0, "hours": 3600.0, "days": 86400.0, "years": 365.25 * 86400.0}
+    name, size = [item for item in units.items() if item[1] <= max(seconds, 60.0)][-1]
+    count = seconds / size
+    return f"{count:.1f} {name}" if count < 10 else f"{count:.0f} {name}"
+
+
 def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None) -> BaseException | None:
     """Run all replicas to their last target, as many at a time as there are cores.
 
@@ -165,13 +207,17 @@ def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None
     """
     stop = threading.Event()
     workers = max(1, min(len(runs), os.cpu_count() or 1))
+    done = _done(runs)
+    forecast = Forecast(float(sum(run.targets[-1] * len(run.replicas) for run in runs)), done)
     with ThreadPoolExecutor(workers) as pool:
         jobs = [pool.submit(_run, run, stop) for run in runs]
         try:
             saved = time.monotonic()
             while not all(job.done() for job in jobs) and not any(job.done() and job.exception() for job in jobs):
                 time.sleep(min(LOOK, 0.002 * (1 + sum(run.steps for run in runs[:1]))))
-                report(float(sum(run.steps * len(run.replicas) for run in runs)))
+                done = _done(runs)
+                report(done)
+                forecast.see(done)
                 if file is not None and time.monotonic() - saved > file.interval:
                     file.write(runs)
                     saved = time.monotonic()
@@ -185,6 +231,11 @@ def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None
         if error is not None:
             raise error
     return None
+
+
+def _done(runs: list[Run]) -> float:
+    """Return the steps made by all replicas."""
+    return float(sum(run.steps * len(run.replicas) for run in runs))
 
 
 def _run(run: Run, stop: threading.Event) -> None:

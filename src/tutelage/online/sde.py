@@ -24,16 +24,50 @@ from __future__ import annotations
 
 import numpy as np
 
+from tutelage import gaussian
+from tutelage.errors import refuse
 from tutelage.online.integration import check_compiled, quadrature_step
 from tutelage.online.rule import OnlineSGD
-from tutelage.online.vector import compiled_velocity, constants, start_vector, units
+from tutelage.online.vector import DEGREE, compiled_velocity, constants, start_vector, units, way
 from tutelage.overlaps import Overlaps
 
-__all__ = ["SAMPLES", "STEP", "Sde"]
+__all__ = ["SAMPLES", "STEP", "Sde", "check_step"]
 
 ACCURACY = 1e-7  # of averages by quadrature, where there is no closed form
 STEP = 0.01  # default length of a step, in alpha
 SAMPLES = 32  # examples that the noise of one step is made of
+
+
+def check_step(rule: OnlineSGD, state: Overlaps, times: np.ndarray, step: float) -> None:
+    """Refuse a step, or a rule, with which the SDE cannot be followed; the default step always passes.
+
+    Steps, which are never longer than the longest interval between asked times, are held against the relaxation time of
+    :func:`_fastest`; Heun's method is stable up to twice that.
+    """
+    check_compiled(rule)
+    if way(rule) is None:
+        but = f"has degree {max(len(unit.parameters) for unit in (rule.student, rule.teacher)) - 1}"
+        raise refuse("activation", f'be a polynomial of degree {DEGREE} at most with engine="sde"', but)
+    longest = min(step, float(np.diff(times, prepend=0.0).max()))
+    if longest > STEP and longest * (fastest := _fastest(rule, state)) > 1:
+        raise refuse("step", f"be at most {1 / fastest:.2g}, the relaxation time of the flow", f"is {step:g}")
+
+
+def _fastest(rule: OnlineSGD, state: Overlaps) -> float:
+    r"""Return a rate that the flow relaxes with at most, up to a factor of order one; and its decays.
+
+    .. math:: 2 \eta \sum_k v_k^2 \langle g'(\lambda_k)^2 \rangle + \eta_v \sum_k \langle g(\lambda_k)^2 \rangle
+
+    at the start or with the lengths and readouts of the teacher, whichever is larger: the traces of the Hessians of the
+    layers, that of the first without directions in the span of the units.
+    """
+    r, rates = rule.rates, []
+    for lengths, v in ((np.diag(state.Q), state.v), (np.diag(state.T), state.v_star)):
+        C = lengths[:, None, None] * np.ones((2, 2))
+        first = r.lr * float(v**2 @ gaussian.J2(rule.student, C)) if r.lr else 0.0
+        readout = r.lr_readout * float(gaussian.I2(rule.student, C).sum()) if r.lr_readout else 0.0
+        rates.append(2 * (first + r.decay) + readout + r.decay_readout)
+    return max(rates)
 
 
 class Sde:

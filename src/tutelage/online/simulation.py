@@ -17,7 +17,7 @@ from tutelage.online.kernels.lanes import LANES
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import BOUND, Alone, Engine, Run, run_all
-from tutelage.online.sde import STEP, Sde
+from tutelage.online.sde import STEP, Sde, check_step
 from tutelage.online.sources import Source, source
 from tutelage.online.weights import Weights, starts
 from tutelage.overlaps import Overlaps, generalisation_error, stacked
@@ -60,7 +60,8 @@ def simulate(
     alpha : float or array, shape (times,)
         Increasing times >= 0; results stand after round(alpha N) steps.
     dim : int
-        Input dimension N >= K + M, up to 10^12 and beyond with the chain. May be left out with an array of inputs.
+        Input dimension N >= K + M, up to 10^12 and beyond with the chain; 1e6 will do for 10**6. May be left out with
+        an array of inputs.
     replicas : int
         Number of independent runs. Replica i is the same whether 10 or 1,000 are run.
     seed : int
@@ -82,7 +83,9 @@ def simulate(
     weights : (W, W_star), shapes (K, N) and (M, N), optional
         Start of every replica, in place of a random frame; must have the overlaps of `state`. Needs real weights.
     step : float, optional
-        Of the SDE, in alpha; default: 0.01.
+        Of the SDE, in alpha; default: 0.01. A longer one must be at most the relaxation time of the flow,
+        :math:`1 / (2 \eta \sum_k v_k^2 \langle g_k'^2 \rangle + \eta_v \sum_k \langle g_k^2 \rangle)` at the start
+        and with the teacher's lengths and readouts.
     checkpoint : path, optional
         File that the run is written to every 30 seconds, at Ctrl-C and at its end. If it exists, the run goes on from
         it, with the same numbers as one that was never interrupted; `alpha` may then reach further.
@@ -103,6 +106,11 @@ def simulate(
     DivergenceError
         When a replica's weights overflow; its ``dataset`` holds what was done.
 
+    Warns
+    -----
+    UserWarning
+        A second after its first steps, if the run takes longer than ten minutes at their pace: how long.
+
     Examples
     --------
     >>> sim = simulate(OnlineSGD(lr=0.5), Overlaps(Q=[[1.0]], R=[[0.1]], T=[[1.0]]), [0, 1], dim=10**6, replicas=2)
@@ -114,7 +122,7 @@ def simulate(
     times = check_times("alpha", alpha)
     replicas, seed = check_count("replicas", replicas), check_count("seed", seed, minimum=0)
     engine = _engine(engine, inputs, weights)
-    origin = source(inputs, held_out, None if dim is None else check_count("dim", dim), replicas, seed)
+    origin = source(inputs, held_out, None if dim is None else check_count("dim", dim, floats=True), replicas, seed)
     if weights is None:  # weights of one's own are proof that they fit
         _check_dim(origin.dim, state)
     rule.check_start(state)
@@ -131,6 +139,7 @@ def simulate(
     }
     if engine == "sde":
         settings["step"] = pace
+        check_step(rule, state, times, pace)
     targets = Sde.targets(times, pace) if engine == "sde" else _steps(times, origin.dim, rule.batch)
     bound = BOUND * max(1.0, np.abs(state.covariance).max(), np.abs(state.v).max())
     file = None if checkpoint is None else Checkpoint(checkpoint, settings, rule, state, weights)

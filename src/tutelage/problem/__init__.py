@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tutelage.data import Images
     from tutelage.overlaps import Overlaps
 
-__all__ = ["TEMPLATE", "Problem", "in_terms_of_keys", "read", "schema_table"]
+__all__ = ["TEMPLATE", "Problem", "in_terms_of_keys", "naming", "read", "schema_table"]
 
 REAL = {"digits": 64, "mnist": 784}  # input dimensions of the images that come with packages
 KEYS = {  # where the arguments of the functions below and above this floor stand in a file
@@ -177,16 +177,23 @@ def read(path: str | os.PathLike[str]) -> Problem:
         One sentence: the file, the path of the key, what is allowed, what was given.
     """
     file = Path(path)
-    try:
+    with naming(file):
         problem = schema.convert(_parse(file), Problem)
         where = problem.simulation.inputs
         if where.endswith(".npy"):
             simulation = msgspec.structs.replace(problem.simulation, inputs=str(file.parent / where))
             problem = msgspec.structs.replace(problem, simulation=simulation)
         _check(problem)
+    return problem
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """Put the name of the problem file before what is said about the problem."""
+    try:
+        yield
     except ArgumentError as error:
         raise ArgumentError(f"{file}: {error}") from None
-    return problem
 
 
 def schema_table() -> list[schema.Row]:
