@@ -112,8 +112,7 @@ class Overlaps:
     def unchecked(cls, Q: np.ndarray, R: np.ndarray, T: np.ndarray, v: np.ndarray, v_star: np.ndarray) -> Overlaps:
         """Return a state without looking at its arrays: for states on the way of an integrator."""
         state = object.__new__(cls)
-        for name, array in zip(("Q", "R", "T", "v", "v_star"), (Q, R, T, v, v_star), strict=True):
-            object.__setattr__(state, name, array)
+        vars(state).update(Q=Q, R=R, T=T, v=v, v_star=v_star)
         return state
 
     @classmethod
@@ -228,8 +227,8 @@ class Overlaps:
         """
         student = resolve(activation)
         teacher = student if teacher_activation is None else resolve(teacher_activation, "teacher_activation")
-        C, a = self.covariance, self.signed_readout
-        error = float(generalisation_error(C, a, self.students, student, teacher, self._rows))
+        C, a, K = self.covariance, self.signed_readout, self.students
+        error = float(generalisation_error(C, a, K, student, teacher, self._rows))
         if not np.isfinite(error):
             names = " and ".join(dict.fromkeys(repr(g.name) for g in (student, teacher)))
             raise refuse(
