@@ -139,11 +139,11 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
 
 def _without_theory(what: OnlineSGD, engine: str | None) -> str:
     """Return why there is only a simulation, "" if there is theory; refuse a rule that has neither."""
-    from tutelage.online.integration import check_equations
+    from tutelage.online.integration import check_compiled
 
     try:
         with in_terms_of_keys():
-            check_equations(what)
+            check_compiled(what)
     except ArgumentError as error:
         reason = str(error).partition("; tl.")[0].rstrip(".")  # what follows is advice for Python
         if engine == "sde":

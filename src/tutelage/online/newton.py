@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutelage.online.integration import Report, integrate
+from tutelage.online.integration import Report, integrate, integrate_scipy
 from tutelage.online.jacobian import Coordinates
+from tutelage.online.vector import way
 from tutelage.overlaps import Overlaps
 
 __all__ = ["Root", "Settled", "flat_below", "newton", "settle"]

@@ -28,7 +28,7 @@ from tutelage import gaussian
 from tutelage.errors import refuse
 from tutelage.online.integration import check_compiled, quadrature_step
 from tutelage.online.rule import OnlineSGD
-from tutelage.online.vector import DEGREE, compiled_velocity, constants, start_vector, units, way
+from tutelage.online.vector import compiled_velocity, constants, start_vector, units
 from tutelage.overlaps import Overlaps
 
 __all__ = ["SAMPLES", "STEP", "Sde", "check_step"]
@@ -45,9 +45,6 @@ def check_step(rule: OnlineSGD, state: Overlaps, times: np.ndarray, step: float)
     :func:`_fastest`; Heun's method is stable up to twice that.
     """
     check_compiled(rule)
-    if way(rule) is None:
-        but = f"has degree {max(len(unit.parameters) for unit in (rule.student, rule.teacher)) - 1}"
-        raise refuse("activation", f'be a polynomial of degree {DEGREE} at most with engine="sde"', but)
     longest = min(step, float(np.diff(times, prepend=0.0).max()))
     if longest > STEP and longest * (fastest := _fastest(rule, state)) > 1:
         raise refuse("step", f"be at most {1 / fastest:.2g}, the relaxation time of the flow", f"is {step:g}")
