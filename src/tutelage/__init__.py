@@ -33,6 +33,7 @@ _NAMES = {
     "simulate": "tutelage.online.simulation",
     "solve": "tutelage.online.ode",
     "state_at": "tutelage.results",
+    "sweep": "tutelage.sweeps.sweep",
 }
 _MODULES = {
     "asymptotics": "tutelage.online.asymptotics",
@@ -40,6 +41,7 @@ _MODULES = {
     "gaussian": "tutelage.gaussian",
     "papers": "tutelage.papers",
     "plot": "tutelage.plot",
+    "sweeps": "tutelage.sweeps",
 }
 
 __all__ = [
@@ -66,10 +68,12 @@ __all__ = [
     "simulate",
     "solve",
     "state_at",
+    "sweep",
+    "sweeps",
 ]
 
 if TYPE_CHECKING:
-    from tutelage import data, gaussian, papers, plot
+    from tutelage import data, gaussian, papers, plot, sweeps
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network
@@ -84,6 +88,7 @@ if TYPE_CHECKING:
     from tutelage.online.simulation import simulate
     from tutelage.overlaps import Overlaps
     from tutelage.results import load, save, state_at
+    from tutelage.sweeps.sweep import sweep
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import tutelage as tl
-from tutelage.cli import experiment
 from tutelage.errors import ArgumentError
+from tutelage.online import problems
 from tutelage.problem import KEYS, TEMPLATE, Problem, in_terms_of_keys, read, schema_table, sections
 
 
@@ -128,7 +128,7 @@ def test_gaussian_inputs_are_no_set():
 
 
 def test_rule_is_passed_on(tmp_path):
-    rule = experiment.rule(reading(tmp_path, '[rule]\nlr = 1\nnoise = 0.2\ntrain = "both"\nbatch = 3'))
+    rule = problems.rule(reading(tmp_path, '[rule]\nlr = 1\nnoise = 0.2\ntrain = "both"\nbatch = 3'))
     assert (rule.lr, rule.noise, rule.train, rule.batch) == (1.0, 0.2, "both", 3)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 import re
 import tempfile
@@ -12,10 +11,12 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
+from tutelage.sweeps.pool import cores
+
 __all__ = ["report", "self_test"]
 
 TOLERANCE = 1e-7
-OPTIONAL = ("images",)  # extras a user may want; the others are for working on tutelage itself
+OPTIONAL = ("images", "cluster")  # extras a user may want; the others are for working on tutelage itself
 
 
 def report(say: Callable[[str], object] = print) -> bool:
@@ -65,11 +66,6 @@ def cache() -> tuple[Path, bool]:
             return folder, True
     except OSError:
         return folder, False
-
-
-def cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _requirements(extra: str | None) -> Iterator[str]:

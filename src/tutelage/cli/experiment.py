@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tutelage.errors import DivergenceError
-from tutelage.problem import Problem, in_terms_of_keys
+from tutelage.problem import Problem
 
 if TYPE_CHECKING:
     import xarray
 
-    from tutelage.online.rule import OnlineSGD
-
-__all__ = ["Outcome", "filename", "folder", "pictures", "rule", "run"]
+__all__ = ["Outcome", "filename", "folder", "pictures", "run"]
 
 
 class Outcome(NamedTuple):
@@ -25,23 +23,6 @@ class Outcome(NamedTuple):
 
     theory: xarray.Dataset
     simulation: xarray.Dataset
-
-
-def rule(problem: Problem) -> OnlineSGD:
-    """Return the learning rule of a problem."""
-    from tutelage.online.rule import OnlineSGD
-
-    given = problem.rule
-    return OnlineSGD(
-        activation=problem.student.activation,
-        teacher_activation=problem.teacher.activation,
-        lr=given.lr,
-        lr_readout=given.lr_readout,
-        train=given.train,
-        noise=given.noise,
-        weight_decay=given.weight_decay,
-        batch=given.batch,
-    )
 
 
 def folder(path: Path) -> Path:
@@ -85,34 +66,15 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
     KeyboardInterrupt
         After Ctrl-C, with a sentence; what was reached is in the files.
     """
-    from tutelage.online.ode import solve
-    from tutelage.online.simulation import simulate
+    from tutelage.online.problems import simulated, solved
 
-    given, simulated = problem.theory, problem.simulation
-    with in_terms_of_keys():
-        what, state, times, inputs = rule(problem), problem.state(), problem.times(), problem.inputs()
-        theory = _kept(
-            "theory",
-            lambda: solve(what, state, times, rtol=given.rtol, atol=given.atol, method=given.method),
-            out / f"theory{suffix}.nc",
-        )
-        simulation = _kept(
-            "simulation",
-            lambda: simulate(
-                what,
-                state,
-                times,
-                dim=problem.dim(),
-                replicas=simulated.replicas,
-                seed=simulated.seed,
-                engine=simulated.engine,
-                inputs=inputs,
-                held_out=None if inputs is None else simulated.held_out,
-                checkpoint=checkpoint,
-            ),
-            out / f"simulation{suffix}.nc",
-            "" if checkpoint is None else f"; the same command goes on from {checkpoint}",
-        )
+    theory = _kept("theory", lambda: solved(problem), out / f"theory{suffix}.nc")
+    simulation = _kept(
+        "simulation",
+        lambda: simulated(problem, checkpoint=checkpoint),
+        out / f"simulation{suffix}.nc",
+        "" if checkpoint is None else f"; the same command goes on from {checkpoint}",
+    )
     return Outcome(theory, simulation)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,11 +16,12 @@ import numpy as np
 
 from tutelage.errors import DivergenceError
 
-__all__ = ["BOUND", "Alone", "Engine", "Run", "run_all"]
+__all__ = ["BOUND", "Alone", "Engine", "Run", "cores", "limited", "run_all"]
 
 BOUND = 1e12  # a state beyond this multiple of where it began has diverged
 SLICE = 0.05  # seconds of compiled work between two looks at the keyboard
 LOOK = 0.1  # seconds between two reports of progress
+_limit: ContextVar[int | None] = ContextVar("cores", default=None)
 
 
 class Engine(Protocol):
@@ -155,6 +158,21 @@ class Run:
             self.record()
 
 
+def cores() -> int:
+    """Return how many threads a simulation may use: as many as there are cores, unless :func:`limited` says less."""
+    return _limit.get() or os.cpu_count() or 1
+
+
+@contextmanager
+def limited(cores: int) -> Iterator[None]:
+    """Let simulations inside use so many threads: for many of them in processes side by side."""
+    token = _limit.set(cores)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
 def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None) -> BaseException | None:
     """Run all replicas to their last target, as many at a time as there are cores.
 
@@ -164,7 +182,7 @@ def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None
         A DivergenceError, a KeyboardInterrupt, or None. Other errors are raised.
     """
     stop = threading.Event()
-    workers = max(1, min(len(runs), os.cpu_count() or 1))
+    workers = max(1, min(len(runs), cores()))
     with ThreadPoolExecutor(workers) as pool:
         jobs = [pool.submit(_run, run, stop) for run in runs]
         try:
