@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tutelage.errors import ArgumentError
@@ -25,8 +28,9 @@ LOOK = 1.0  # seconds between two looks at what is going on
 AHEAD = 2  # batches handed out for each thread of the workers
 
 
-def open_client(scheduler: str) -> Any:
-    """Return a client of a scheduler, given by its address or by its scheduler-file.
+@contextmanager
+def open_client(scheduler: str) -> Iterator[Any]:
+    """Yield a client of a scheduler, given by its address or by its scheduler-file, and close it afterwards.
 
     Raises
     ------
@@ -39,10 +43,20 @@ def open_client(scheduler: str) -> Any:
         raise ModuleNotFoundError("a scheduler needs Dask; pip install 'tutelage[cluster]' installs it") from None
     by_file = "://" not in scheduler and not _is_address(scheduler)
     where = {"scheduler_file": _awaited(scheduler)} if by_file else {"address": scheduler}
+    log = logging.getLogger("distributed.client")  # which prints pages about a lost scheduler
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     try:
-        return Client(**where, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+        client = Client(**where, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        log.setLevel(level)
         raise ArgumentError(f"`scheduler` must be one that answers, but {scheduler} does not: {error}.") from None
+    try:
+        yield client
+    finally:
+        with suppress(Exception, asyncio.CancelledError):
+            client.close()
+        log.setLevel(level)
 
 
 def hands(client: Any) -> int:
@@ -59,6 +73,8 @@ def run_on_cluster(data: bytes, batches: Batches, client: Any) -> Iterator[list[
         When the store cannot be written to.
     ConnectionError
         When the scheduler is lost.
+    ChildProcessError
+        When the workers cannot do what they are asked to, as with another version of tutelage.
     """
     from distributed import wait
 
@@ -76,16 +92,16 @@ def run_on_cluster(data: bytes, batches: Batches, client: Any) -> Iterator[list[
                 wanted -= 1
             if not out:
                 continue
-            with suppress(TimeoutError):
+            with client.as_current(), suppress(TimeoutError):
                 wait(list(out), timeout=LOOK, return_when="FIRST_COMPLETED")
             for future in [future for future in out if future.done()]:
                 yield from _answer(future, *out.pop(future), batches)
                 finished = False  # points may have come back
             if client.status != "running":
                 raise ConnectionError
-    except (ConnectionError, OSError, RuntimeError, TimeoutError) as error:
-        if isinstance(error, StoreError):
-            raise
+    except (StoreError, ChildProcessError):
+        raise
+    except (OSError, CancelledError, asyncio.CancelledError) as error:
         raise ConnectionError("the scheduler is lost; what is done is kept.") from error
     finally:
         with suppress(Exception):
@@ -104,16 +120,12 @@ def _answer(future: Any, batch: list[Point], begin: float, batches: Batches) -> 
             yield Lost((point, "its worker died each time it was computed"))
         return
     if error is not None:
-        raise WorkError(f"the workers cannot compute: {error}") from error
+        raise ChildProcessError(f"the workers cannot compute: {error}") from error
     outcomes, stopped = future.result()
     batches.done(batch, time.monotonic() - begin)
     yield outcomes
     if stopped:
         raise StoreError(stopped)
-
-
-class WorkError(Exception):
-    """Workers that cannot do what they are asked to."""
 
 
 def _is_address(scheduler: str) -> bool:

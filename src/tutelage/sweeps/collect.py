@@ -123,14 +123,14 @@ def _variables(
         **({"error": (axes, error.reshape(shape))} if failures else {}),
     }
     taken = {*axes, *plan.labels.values(), *OWN}
-    shared = _shared(records)
+    shared, own = _shared(records), _indexed(records)
     rename: Callable[[str], str] = lambda name: f"{name}_" if name in taken else name  # noqa: E731
     for name in dict.fromkeys(name for record in records.values() for name in record.arrays):
         if name in shared:
             variables[rename(name)] = (tuple(map(rename, shared[name][0])), shared[name][1])
             continue
         dims = next(record.dims[name] for record in records.values() if name in record.dims)
-        inner = tuple(rename(dim) if dim in shared or dim not in _indexed(records) else f"{dim}_index" for dim in dims)
+        inner = tuple(rename(dim) if dim in shared or dim not in own else f"{dim}_index" for dim in dims)
         values = _stacked(name, len(dims), records, len(keys))
         variables[rename(name)] = (axes + inner, values.reshape(shape + values.shape[1:]))
     return variables
@@ -165,5 +165,6 @@ def _stacked(name: str, depth: int, records: Mapping[int, Record], count: int) -
     else:
         out = np.full((count, *largest), np.nan) if not whole else np.empty((count, *largest), kind)
     for i, array in arrays.items():
-        out[i][tuple(slice(length) for length in array.shape)] = array
+        index: tuple[Any, ...] = (i, *(slice(length) for length in array.shape))
+        out[index] = array
     return out

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tutelage.errors import ArgumentError
 from tutelage.problem import check
 from tutelage.sweeps.batches import Batches
+from tutelage.sweeps.collect import collect, stored
 from tutelage.sweeps.plan import Plan, Point, unflatten
 from tutelage.sweeps.pool import Lost, cores, run_local
 from tutelage.sweeps.report import Report
@@ -19,7 +20,10 @@ from tutelage.sweeps.runs import Record
 from tutelage.sweeps.store import DONE, FAILED, Entry, Store
 from tutelage.sweeps.work import Job, Outcome, pack
 
-__all__ = ["Found", "compute", "tally"]
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Found", "compute", "finish", "tally"]
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Found:
     entries: dict[str, Entry] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
 
     def note(self, outcomes: Iterable[Outcome], store: Store) -> None:
         """Take note of what became of points, here and in the index."""
@@ -50,7 +55,7 @@ def compute(
     retry_failed: bool = False,
     progress: bool = True,
 ) -> Found:
-    """Compute what is missing of some points, and return what there is; after Ctrl-C with a warning."""
+    """Compute what is missing of some points, and return what there is, also after Ctrl-C."""
     entries, damaged = store.make().scan(point.key for point in points)
     found = Found(entries)
     again = (FAILED,) if retry_failed else ()
@@ -69,10 +74,14 @@ def compute(
                 report.update(found.entries, len(outcomes))
         except KeyboardInterrupt:
             report.say("interrupted")
-            done = tally(found.entries, len(points))["done"]
-            said = f"interrupted: {done} of {len(points)} points are done; the same call goes on"
-            warnings.warn(said, stacklevel=3)
+            found.interrupted = True
     return found
+
+
+def finish(plan: Plan, store: Store, found: Found) -> xarray.Dataset:
+    """Return the dataset of what there is of a plan: from the store if it is the same, else collected."""
+    ds = stored(plan, store, found.entries)
+    return collect(plan, store, found.entries, found.records, found.errors) if ds is None else ds
 
 
 def tally(entries: Mapping[str, Entry], total: int) -> dict[str, int]:

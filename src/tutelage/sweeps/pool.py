@@ -45,7 +45,7 @@ def run_local(data: bytes, batches: Batches, workers: int) -> Iterator[list[Outc
     ------
     StoreError
         When the store cannot be written to.
-    RuntimeError
+    ChildProcessError
         When workers cannot start.
     """
     from tutelage.sweeps.store import StoreError
@@ -144,9 +144,9 @@ class _Hand:
                 why = self._buried()
                 continue
             if refusal:
-                raise RuntimeError(f"a worker cannot start: {refusal}")
+                raise ChildProcessError(f"a worker cannot start: {refusal}")
             return self._process
-        raise RuntimeError(f"a worker cannot start: {STARTS} of them died at once ({why})")
+        raise ChildProcessError(f"a worker cannot start: {STARTS} of them died at once ({why})")
 
     def _buried(self) -> str:
         """Take leave of a dead worker and return what it died of."""
@@ -172,7 +172,7 @@ def _start() -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen([sys.executable, "-c", script], env=environment, **pipes)  # type: ignore[call-overload]
     except OSError as error:
-        raise RuntimeError(f"a worker cannot start: {error}") from error
+        raise ChildProcessError(f"a worker cannot start: {error}") from error
 
 
 def _tell(process: subprocess.Popen[bytes], message: Any) -> None:

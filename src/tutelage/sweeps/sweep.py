@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tutelage.errors import check_count, check_type, refuse
 from tutelage.problem import Problem, build, parse
 from tutelage.sweeps.axes import Axis, axis
-from tutelage.sweeps.collect import collect, stored
 from tutelage.sweeps.files import planned
-from tutelage.sweeps.perform import compute, tally
+from tutelage.sweeps.perform import Found, compute, finish, tally
 from tutelage.sweeps.plan import Plan
 from tutelage.sweeps.store import Store
 
@@ -93,10 +93,11 @@ def sweep(
     count = None if workers is None else check_count("workers", workers)
     with folder_of(store, scheduler) as where:
         found = compute(plan, plan.points, where, count, scheduler, retry_failed, progress)
-        ds = stored(plan, where, found.entries)
-        if ds is None:
-            ds = collect(plan, where, found.entries, found.records, found.errors)
-        return ds
+        if found.interrupted:
+            done = tally(found.entries, len(plan.points))["done"]
+            said = f"interrupted: {done} of {len(plan.points)} points are done"
+            warnings.warn(said + ("" if store is None else "; the same call goes on"), stacklevel=2)
+        return finish(plan, where, found)
 
 
 def status(plan: Plan, store: str | os.PathLike[str]) -> dict[str, int]:
@@ -108,9 +109,7 @@ def status(plan: Plan, store: str | os.PathLike[str]) -> dict[str, int]:
 def collected(plan: Plan, store: str | os.PathLike[str]) -> xarray.Dataset:
     """Return the dataset of what there is of a plan, and write it to the store; another process may be at it."""
     where = Store(store).make()
-    entries, _ = where.scan(point.key for point in plan.points)
-    ds = stored(plan, where, entries)
-    return collect(plan, where, entries, {}, {}) if ds is None else ds
+    return finish(plan, where, Found(where.scan(point.key for point in plan.points)[0]))
 
 
 def _plan(base: Any, axes: Any, run: Any, keep: list[str] | None, version: str) -> Plan:

@@ -8,6 +8,7 @@ import platform
 import queue
 import signal
 import struct
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -50,16 +51,18 @@ class Outcome(NamedTuple):
 
 
 def pack(job: Job) -> bytes:
-    """Return a job as bytes; functions of scripts and notebooks go with it, others by their name."""
+    """Return a job as bytes; functions of scripts and notebooks go with it, others as a name and where it is."""
     import cloudpickle
 
-    return cloudpickle.dumps(job)
+    return pickle.dumps(([os.path.abspath(entry) for entry in sys.path], cloudpickle.dumps(job)))
 
 
 @lru_cache(8)
 def unpack(data: bytes) -> Job:
     """Return a packed job, or refuse one of another version."""
-    job: Job = pickle.loads(data)
+    path, packed = pickle.loads(data)
+    sys.path += [entry for entry in path if entry not in sys.path and os.path.isdir(entry)]
+    job: Job = pickle.loads(packed)
     if job.tutelage != __version__:
         raise RuntimeError(f"the sweep was started with tutelage {job.tutelage}, but this worker has {__version__}")
     return job
