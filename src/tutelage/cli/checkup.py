@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from tutelage.sweeps.pool import cores
+from tutelage.online.runs import cores_allowed
 
 __all__ = ["report", "self_test"]
 
@@ -29,7 +29,7 @@ def report(say: Callable[[str], object] = print) -> bool:
             say(f"  {line} (optional: tutelage[{extra}])")
     folder, writable = cache()
     say(f"compiled code: {folder} ({'writable' if writable else 'NOT writable: set NUMBA_CACHE_DIR'})")
-    say(f"cores: {cores()}")
+    say(f"cores: {cores_allowed()}")
     say("self-test: a linear student against its closed form; the first time, this compiles for up to a minute")
     found, expected, seconds = self_test()
     right = abs(found - expected) <= TOLERANCE * expected

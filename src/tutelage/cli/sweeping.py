@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tutelage.sweeps.files import read
-from tutelage.sweeps.perform import compute, finish, tally
+from tutelage.sweeps.perform import Computer, finish, tally
 from tutelage.sweeps.plan import Plan
 from tutelage.sweeps.store import FAILED, Store
 from tutelage.sweeps.sweep import collected, status
@@ -20,8 +20,8 @@ __all__ = ["collect", "run", "say_status", "write_sbatch"]
 def run(file: Path, folder: Path, workers: int | None, scheduler: str | None, retry_failed: bool) -> None:
     """Compute what is missing of a sweep file, collect it, and say what there is."""
     plan, store = read(file), Store(folder)
-    with _terminable():
-        found = compute(plan, plan.points, store, workers, scheduler, retry_failed)
+    with _terminable(), Computer(plan, store, workers, scheduler) as computer:
+        found = computer.compute(plan.points, retry_failed)
         finish(plan, store, found)
     counts = tally(found.entries, len({point.key for point in plan.points}))
     if found.interrupted:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tutelage.errors import DivergenceError
 
-__all__ = ["BOUND", "Alone", "Engine", "Run", "cores", "limited", "run_all"]
+__all__ = ["BOUND", "Alone", "Engine", "Run", "cores", "cores_allowed", "limited", "run_all"]
 
 BOUND = 1e12  # a state beyond this multiple of where it began has diverged
 SLICE = 0.05  # seconds of compiled work between two looks at the keyboard
@@ -161,6 +161,11 @@ class Run:
 def cores() -> int:
     """Return how many threads a simulation may use: as many as there are cores, unless :func:`limited` says less."""
     return _limit.get() or os.cpu_count() or 1
+
+
+def cores_allowed() -> int:
+    """Return the number of cores this process may use, which a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -6,18 +6,18 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tutelage.errors import ArgumentError
+from tutelage.sweeps.batches import Batches
 from tutelage.sweeps.pool import Lost
 from tutelage.sweeps.store import StoreError
 from tutelage.sweeps.work import compute
 
 if TYPE_CHECKING:
-    from tutelage.sweeps.batches import Batches
     from tutelage.sweeps.plan import Point
     from tutelage.sweeps.work import Outcome
 
@@ -64,7 +64,7 @@ def hands(client: Any) -> int:
     return sum(client.nthreads().values())
 
 
-def run_on_cluster(data: bytes, batches: Batches, client: Any) -> Iterator[list[Outcome] | Lost]:
+def run_on_cluster(data: bytes, points: list[Point], client: Any) -> Generator[list[Outcome] | Lost]:
     """Yield what becomes of the points; workers may come and go meanwhile.
 
     Raises
@@ -78,6 +78,7 @@ def run_on_cluster(data: bytes, batches: Batches, client: Any) -> Iterator[list[
     """
     from distributed import wait
 
+    batches = Batches(points, hands(client))
     out: dict[Any, tuple[list[Point], float]] = {}
     finished = False
     try:

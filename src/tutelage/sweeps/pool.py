@@ -13,16 +13,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tutelage.sweeps.batches import Batches
-    from tutelage.sweeps.plan import Point
-    from tutelage.sweeps.work import Outcome
+from tutelage.online.runs import cores_allowed
+from tutelage.sweeps.batches import Batches
+from tutelage.sweeps.plan import Point
+from tutelage.sweeps.store import StoreError
+from tutelage.sweeps.work import Outcome, receive, send
 
-__all__ = ["Lost", "cores", "run_local"]
+__all__ = ["Lost", "Pool"]
 
 SINGLE = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # points are what runs in parallel
 LOOK = 0.2  # seconds between two looks at the keyboard
@@ -33,69 +34,76 @@ class Lost(tuple):
     """A point that is given up, and why: ``Lost((point, why))``."""
 
 
-def cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class Pool:
+    """Workers that are started when there is something to do and stay for more of it, until the pool is closed."""
 
+    def __init__(self, data: bytes, workers: int) -> None:
+        self._hands = [_Hand(data, max(1, cores_allowed() // workers)) for _ in range(workers)]
 
-def run_local(data: bytes, batches: Batches, workers: int) -> Iterator[list[Outcome] | Lost]:
-    """Yield what becomes of the points, as `workers` processes compute them; end them all at the end, or when closed.
+    def run(self, points: list[Point]) -> Generator[list[Outcome] | Lost]:
+        """Yield what becomes of the points; a generator that is closed, or fails, closes the pool.
 
-    Raises
-    ------
-    StoreError
-        When the store cannot be written to.
-    ChildProcessError
-        When workers cannot start.
-    """
-    from tutelage.sweeps.store import StoreError
+        Raises
+        ------
+        StoreError
+            When the store cannot be written to.
+        ChildProcessError
+            When workers cannot start.
+        """
+        answers: queue.Queue[Any] = queue.Queue()
+        hands = self._hands[: len(points)]
+        batches = Batches(points, len(hands))
+        threads = [threading.Thread(target=hand.work, args=(batches, answers), daemon=True) for hand in hands]
+        complete = False
+        try:
+            for thread in threads:
+                thread.start()
+            while any(thread.is_alive() for thread in threads) or not answers.empty():
+                with suppress(queue.Empty):
+                    yield from _passed_on(answers.get(timeout=LOOK))
+            complete = True
+        finally:
+            if not complete:
+                self.close()
+            for thread in threads:
+                thread.join(5)
 
-    answers: queue.Queue[Any] = queue.Queue()
-    hands = [_Hand(data, batches, answers, max(1, cores() // workers)) for _ in range(workers)]
-    threads = [threading.Thread(target=hand.work, daemon=True) for hand in hands]
-    try:
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads) or not answers.empty():
-            try:
-                answer = answers.get(timeout=LOOK)
-            except queue.Empty:
-                continue
-            if isinstance(answer, BaseException):
-                raise answer
-            if isinstance(answer, Lost):
-                yield answer
-                continue
-            outcomes, stopped = answer
-            yield outcomes
-            if stopped:
-                raise StoreError(stopped)
-    finally:
-        for hand in hands:
+    def close(self) -> None:
+        """End all workers."""
+        for hand in self._hands:
             hand.end()
-        for thread in threads:
-            thread.join(5)
+
+
+def _passed_on(answer: Any) -> Iterator[list[Outcome] | Lost]:
+    """Yield what is good of an answer, and raise what is not."""
+    if isinstance(answer, BaseException):
+        raise answer
+    if isinstance(answer, Lost):
+        yield answer
+        return
+    outcomes, stopped = answer
+    yield outcomes
+    if stopped:
+        raise StoreError(stopped)
 
 
 class _Hand:
-    """A worker and the thread that feeds it."""
+    """A worker and what feeds it."""
 
-    def __init__(self, data: bytes, batches: Batches, answers: queue.Queue[Any], share: int) -> None:
-        self._data, self._batches, self._answers, self._share = data, batches, answers, share
+    def __init__(self, data: bytes, share: int) -> None:
+        self._data, self._share = data, share
         self._process: subprocess.Popen[bytes] | None = None
         self._lock, self._ended = threading.Lock(), False
 
-    def work(self) -> None:
-        """Hand batches to the worker until there are no more."""
+    def work(self, batches: Batches, answers: queue.Queue[Any]) -> None:
+        """Hand batches to the worker until there are no more; in a thread of its own."""
         try:
-            while (batch := self._batches.take(LOOK)) is not None and not self._ended:
+            while (batch := batches.take(LOOK)) is not None and not self._ended:
                 if batch:
-                    self._hand_over(batch)
+                    self._hand_over(batch, batches, answers)
         except Exception as error:
             if not self._ended:
-                self._answers.put(error)
-        finally:
-            self.end()
+                answers.put(error)
 
     def end(self) -> None:
         """End the worker."""
@@ -108,22 +116,22 @@ class _Hand:
                     with suppress(OSError):
                         pipe.close()  # type: ignore[union-attr]
 
-    def _hand_over(self, batch: list[Point]) -> None:
+    def _hand_over(self, batch: list[Point], batches: Batches, answers: queue.Queue[Any]) -> None:
         begin = time.monotonic()
         try:
             process = self._ready()
             begin = time.monotonic()
-            _tell(process, batch)
-            answer = _hear(process)
+            send(process.stdin, batch)  # type: ignore[arg-type]
+            answer = receive(process.stdout)  # type: ignore[arg-type]
         except (OSError, EOFError):
             if self._ended:
                 return
             why = f"its worker died ({self._buried()}) each time it was computed"
-            for point in self._batches.lost(batch):
-                self._answers.put(Lost((point, why)))
+            for point in batches.lost(batch):
+                answers.put(Lost((point, why)))
             return
-        self._batches.done(batch, time.monotonic() - begin)
-        self._answers.put(answer)
+        batches.done(batch, time.monotonic() - begin)
+        answers.put(answer)
 
     def _ready(self) -> subprocess.Popen[bytes]:
         """Return the worker, started if need be and ready to take points."""
@@ -136,8 +144,8 @@ class _Hand:
                     raise EOFError
                 self._process = _start()
             try:
-                _tell(self._process, (self._data, self._share))
-                refusal = _hear(self._process)
+                send(self._process.stdin, (self._data, self._share))  # type: ignore[arg-type]
+                refusal = receive(self._process.stdout)  # type: ignore[arg-type]
             except (OSError, EOFError):
                 if self._ended:
                     raise
@@ -173,15 +181,3 @@ def _start() -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", script], env=environment, **pipes)  # type: ignore[call-overload]
     except OSError as error:
         raise ChildProcessError(f"a worker cannot start: {error}") from error
-
-
-def _tell(process: subprocess.Popen[bytes], message: Any) -> None:
-    from tutelage.sweeps.work import send
-
-    send(process.stdin, message)  # type: ignore[arg-type]
-
-
-def _hear(process: subprocess.Popen[bytes]) -> Any:
-    from tutelage.sweeps.work import receive
-
-    return receive(process.stdout)  # type: ignore[arg-type]

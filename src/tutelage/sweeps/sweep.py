@@ -14,7 +14,7 @@ from tutelage.errors import check_count, check_type, refuse
 from tutelage.problem import Problem, build, parse
 from tutelage.sweeps.axes import Axis, axis
 from tutelage.sweeps.files import planned
-from tutelage.sweeps.perform import Found, compute, finish, tally
+from tutelage.sweeps.perform import Computer, Found, finish, tally
 from tutelage.sweeps.plan import Plan
 from tutelage.sweeps.store import Store
 
@@ -91,8 +91,8 @@ def sweep(
     """
     plan = _plan(base, axes, run, keep, version)
     count = None if workers is None else check_count("workers", workers)
-    with folder_of(store, scheduler) as where:
-        found = compute(plan, plan.points, where, count, scheduler, retry_failed, progress)
+    with folder_of(store, scheduler) as where, Computer(plan, where, count, scheduler) as computer:
+        found = computer.compute(plan.points, retry_failed, progress)
         if found.interrupted:
             done = tally(found.entries, len(plan.points))["done"]
             said = f"interrupted: {done} of {len(plan.points)} points are done"
