@@ -40,6 +40,7 @@ _MODULES = {
     "data": "tutelage.data",
     "gaussian": "tutelage.gaussian",
     "papers": "tutelage.papers",
+    "phase": "tutelage.phase",
     "plot": "tutelage.plot",
     "sweeps": "tutelage.sweeps",
 }
@@ -60,6 +61,7 @@ __all__ = [
     "gaussian",
     "load",
     "papers",
+    "phase",
     "plateau",
     "plot",
     "polynomial",
@@ -73,7 +75,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import data, gaussian, papers, plot, sweeps
+    from tutelage import data, gaussian, papers, phase, plot, sweeps
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network

@@ -18,7 +18,7 @@ from tutelage.problem import Problem, schema
 from tutelage.problem.schema import refuse_key
 from tutelage.problem.sections import Count, Seed
 
-__all__ = ["MOST", "Axis", "AxisKeys", "axis", "axis_of", "value_type"]
+__all__ = ["MOST", "Axis", "AxisKeys", "axis", "axis_of", "takes_whole_numbers_only", "value_type"]
 
 MOST = 1_000_000  # points of a sweep: each is a file
 
@@ -154,10 +154,15 @@ def _range(keys: AxisKeys, count: int) -> list[Any]:
         draws = np.random.default_rng([keys.seed, zlib.crc32(keys.name.encode())]).uniform(size=count)
         values = ends[0] + draws * (ends[1] - ends[0])
         values = np.exp(values) if keys.scale == "log" else values
-    if not _whole(value_type(keys.name)):
+    if not takes_whole_numbers_only(keys.name):
         return values.tolist()
     whole = np.rint(values).astype(np.int64)
     return list(dict.fromkeys(whole.tolist())) if keys.points is not None else whole.tolist()
+
+
+def takes_whole_numbers_only(name: str) -> bool:
+    """Whether a key of problem files takes integers and no other numbers."""
+    return _whole(value_type(name))
 
 
 def _whole(kind: types.Type | None) -> bool:
