@@ -60,7 +60,7 @@ def rows(struct: type[msgspec.Struct]) -> Iterator[Row]:
     """Yield every key of every section of `struct`, in order."""
     for section in msgspec.structs.fields(struct):
         for field in msgspec.structs.fields(section.type):
-            default = "" if field.default is None else _toml(field.default)
+            default = "" if field.default in (None, msgspec.NODEFAULT) else _toml(field.default)
             key = f"{section.encode_name}.{field.encode_name}"
             yield Row(key, _allowed(field.type), default, _meta(field.type, "description"))
 

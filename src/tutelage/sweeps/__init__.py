@@ -12,12 +12,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Plan", "collected", "read", "status"]
+__all__ = ["Plan", "collected", "read", "status", "sweep_table"]
 
-_HOMES = {"Plan": "plan", "collected": "sweep", "read": "files", "status": "sweep"}
+_HOMES = {"Plan": "plan", "collected": "sweep", "read": "files", "status": "sweep", "sweep_table": "files"}
 
 if TYPE_CHECKING:
-    from tutelage.sweeps.files import read
+    from tutelage.sweeps.files import read, sweep_table
     from tutelage.sweeps.plan import Plan
     from tutelage.sweeps.sweep import collected, status
 

@@ -18,7 +18,7 @@ from tutelage.sweeps.axes import AxisKeys, axis_of
 from tutelage.sweeps.plan import Plan
 from tutelage.sweeps.runs import RUNS
 
-__all__ = ["keys", "planned", "read"]
+__all__ = ["planned", "read", "sweep_table"]
 
 
 NAMES = ", ".join(f'"{name}"' for name in RUNS)
@@ -84,7 +84,7 @@ def planned(raw: dict[str, Any], folder: Path) -> Plan:
     return Plan.make(raw, axes, sweep.run, sweep.keep, sweep.version, folder)
 
 
-def keys() -> list[Row]:
+def sweep_table() -> list[Row]:
     """Return every key of [sweep] and [[sweep.axes]] with its type, default and meaning, for the documentation."""
     rows: list[Any] = [*schema.rows(_File), *schema.rows(_Axes)]
     return rows

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from tutelage.progress import Progress
+from tutelage.progress import Progress, duration
 from tutelage.sweeps.store import FAILED, Entry
 
 __all__ = ["Report"]
@@ -49,7 +49,7 @@ class Report:
             left = (now - self._begin) / max(self._done, 1) * (self._missing - self._done)
             failed = sum(entry.status == FAILED for entry in entries.values())
             done = len(entries) - failed
-            self.say(f"{done} of {self._total} done, {failed} failed, about {_duration(left)} left")
+            self.say(f"{done} of {self._total} done, {failed} failed, about {duration(left)} left")
             self._said = now
 
     def say(self, text: str) -> None:
@@ -57,9 +57,3 @@ class Report:
         line = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {platform.node()}:{os.getpid()} {text}\n"
         with suppress(OSError), self._log.open("a", encoding="utf-8") as file:
             file.write(line)
-
-
-def _duration(seconds: float) -> str:
-    """Return seconds as 1:02:03."""
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
