@@ -90,6 +90,7 @@ class Computer:
             except KeyboardInterrupt:
                 report.say("interrupted")
                 found.interrupted = True
+                found.entries, _ = self.store.scan(point.key for point in points)  # with what is not yet answered for
         return found
 
     def _answers(self, missing: list[Point]) -> Generator[list[Outcome]]:
