@@ -33,6 +33,7 @@ _NAMES = {
     "simulate": "tutelage.online.simulation",
     "solve": "tutelage.online.ode",
     "state_at": "tutelage.results",
+    "sweep": "tutelage.sweeps.sweep",
 }
 _MODULES = {
     "asymptotics": "tutelage.online.asymptotics",
@@ -40,8 +41,10 @@ _MODULES = {
     "data": "tutelage.data",
     "gaussian": "tutelage.gaussian",
     "papers": "tutelage.papers",
+    "phase": "tutelage.phase",
     "plot": "tutelage.plot",
     "regimes": "tutelage.regimes",
+    "sweeps": "tutelage.sweeps",
 }
 
 __all__ = [
@@ -61,6 +64,7 @@ __all__ = [
     "gaussian",
     "load",
     "papers",
+    "phase",
     "plateau",
     "plot",
     "polynomial",
@@ -70,10 +74,12 @@ __all__ = [
     "simulate",
     "solve",
     "state_at",
+    "sweep",
+    "sweeps",
 ]
 
 if TYPE_CHECKING:
-    from tutelage import conventions, data, gaussian, papers, plot, regimes
+    from tutelage import conventions, data, gaussian, papers, phase, plot, regimes, sweeps
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network
@@ -89,6 +95,7 @@ if TYPE_CHECKING:
     from tutelage.online.simulation import simulate
     from tutelage.overlaps import Overlaps
     from tutelage.results import load, save, state_at
+    from tutelage.sweeps.sweep import sweep
 
 
 def __getattr__(name: str) -> Any:

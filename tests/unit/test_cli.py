@@ -322,7 +322,7 @@ def test_interrupted_simulation_keeps_what_is_done(small, tmp_path, monkeypatch,
         warnings.warn("interrupted: what was done is kept", stacklevel=2)
         return real(rule, state, alpha[:2], **keywords)
 
-    monkeypatch.setattr("tutelage.online.simulation.simulate", interrupted)
+    monkeypatch.setattr("tutelage.online.problems.simulate", interrupted)
     fails(capsys, ["run", small], "interrupted; results so far are in out/simulation.nc.", code=130)
     assert tl.load(tmp_path / "out" / "simulation.nc").sizes["alpha"] == 2
 

@@ -66,6 +66,7 @@ def test_python_on_the_pages_is_executed_when_they_are_built():
 
 
 def test_problem_files_on_the_pages_are_valid(tmp_path):
+    from tutelage import sweeps
     from tutelage.problem import read
 
     fences = [fence for page in PAGES for fence in FENCE.findall(page.read_text("utf-8"))]
@@ -73,7 +74,7 @@ def test_problem_files_on_the_pages_are_valid(tmp_path):
     assert problems
     for problem in problems:
         (tmp_path / "problem.toml").write_text(problem, "utf-8")
-        read(tmp_path / "problem.toml")
+        (sweeps.read if "[sweep]" in problem else read)(tmp_path / "problem.toml")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,6 +1,7 @@
 """The problem file: what it means, and what is said about one that is wrong."""
 
 import inspect
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 
 import tutelage as tl
-from tutelage.cli import experiment
 from tutelage.errors import ArgumentError
+from tutelage.online import problems
 from tutelage.problem import KEYS, TEMPLATE, Problem, in_terms_of_keys, read, schema_table, sections
 
 
@@ -128,7 +129,7 @@ def test_gaussian_inputs_are_no_set():
 
 
 def test_rule_is_passed_on(tmp_path):
-    rule = experiment.rule(reading(tmp_path, '[rule]\nlr = 1\nnoise = 0.2\ntrain = "both"\nbatch = 3'))
+    rule = problems.rule(reading(tmp_path, '[rule]\nlr = 1\nnoise = 0.2\ntrain = "both"\nbatch = 3'))
     assert (rule.lr, rule.noise, rule.train, rule.batch) == (1.0, 0.2, "both", 3)
 
 
@@ -304,3 +305,18 @@ def test_own_inputs_that_are_not_npy(tmp_path):
     (tmp_path / "x.npy").write_text("1 2 3")
     (tmp_path / "p.toml").write_text('[simulation]\ninputs = "x.npy"')
     assert "must name a .npy file of numbers" in complaint(tmp_path / "p.toml")
+
+
+def test_every_key_of_the_rule_reaches_it(tmp_path):
+    from tutelage.online.problems import rule
+
+    keys = {
+        "lr": 0.3, "lr_readout": 0.1, "train": "both", "noise": 0.2, "weight_decay": 0.4, "batch": 3,
+        "terms": "flow+noise", "constraint": "sphere",
+    }  # fmt: skip
+    lines = [f"{name} = {json.dumps(value)}" for name, value in keys.items()]
+    (tmp_path / "p.toml").write_text("[rule]\n" + "\n".join(lines))
+    given = read(tmp_path / "p.toml")
+    assert {name: getattr(rule(given), name) for name in keys} == keys
+    assert set(keys) == set(type(given.rule).__struct_fields__)
+    assert np.diag(given.state().Q) == pytest.approx(1)

@@ -68,6 +68,57 @@ def run(problem: Path, /, *, out: Out = Path("out"), overlaps: bool = False, che
 
 
 @app.command
+def sweep(
+    problem: Path,
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    workers: Annotated[int | None, Parameter(name=["--workers", "-j"])] = None,
+    scheduler: str | None = None,
+    status: Annotated[bool, Parameter(negative="")] = False,
+    collect: Annotated[bool, Parameter(negative="")] = False,
+    retry_failed: Annotated[bool, Parameter(negative="")] = False,
+    write_sbatch: Path | None = None,
+) -> None:
+    """Run a problem at many values of its parameters; the same command goes on after any interruption.
+
+    Every point is a file, what exists is not computed again, and all of it is collected in dataset.nc.
+
+    Parameters
+    ----------
+    problem
+        A TOML file: a problem with a section [sweep] and its axes, [[sweep.axes]].
+    out
+        Folder for the points and the dataset; default: out/ and the name of the file.
+    workers
+        Processes on this machine; default: one for each core.
+    scheduler
+        Address or scheduler-file of a Dask cluster that computes in their place.
+    status
+        Only say how many points are done, failed and missing.
+    collect
+        Only collect what there is, also while another process computes.
+    retry_failed
+        Compute failed points again.
+    write_sbatch
+        Only write a Slurm script, which runs the sweep on many machines, to this file.
+    """
+    from tutelage.cli import sweeping
+    from tutelage.errors import check_count
+
+    folder = Path("out") / problem.stem if out is None else out
+    if write_sbatch is not None:
+        sweeping.write_sbatch(problem, folder, write_sbatch)
+    elif status:
+        sweeping.say_status(problem, folder)
+    elif collect:
+        sweeping.collect(problem, folder)
+    else:
+        count = None if workers is None else check_count("workers", workers)
+        sweeping.run(problem, folder, count, scheduler, retry_failed)
+
+
+@app.command
 def init(problem: Path = Path("problem.toml"), /, *, force: bool = False) -> None:
     """Write a commented problem file to start from.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 import re
 import tempfile
@@ -12,10 +11,12 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
+from tutelage.online.runs import cores_allowed
+
 __all__ = ["report", "self_test"]
 
 TOLERANCE = 1e-7
-OPTIONAL = ("images",)  # extras a user may want; the others are for working on tutelage itself
+OPTIONAL = ("images", "cluster")  # extras a user may want; the others are for working on tutelage itself
 
 
 def report(say: Callable[[str], object] = print) -> bool:
@@ -28,7 +29,7 @@ def report(say: Callable[[str], object] = print) -> bool:
             say(f"  {line} (optional: tutelage[{extra}])")
     folder, writable = cache()
     say(f"compiled code: {folder} ({'writable' if writable else 'NOT writable: set NUMBA_CACHE_DIR'})")
-    say(f"cores: {cores()}")
+    say(f"cores: {cores_allowed()}")
     say("self-test: a linear student against its closed form; the first time, this compiles for up to a minute")
     found, expected, seconds = self_test()
     right = abs(found - expected) <= TOLERANCE * expected
@@ -65,11 +66,6 @@ def cache() -> tuple[Path, bool]:
             return folder, True
     except OSError:
         return folder, False
-
-
-def cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _requirements(extra: str | None) -> Iterator[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tutelage.online.rule import OnlineSGD
 
-__all__ = ["Outcome", "filename", "folder", "pictures", "prediction", "rule", "run"]
+__all__ = ["Outcome", "filename", "folder", "pictures", "prediction", "run"]
 
 
 class Outcome(NamedTuple):
@@ -28,25 +28,9 @@ class Outcome(NamedTuple):
     remark: str = ""
 
 
-def rule(problem: Problem) -> OnlineSGD:
-    """Return the learning rule of a problem."""
-    from tutelage.online.rule import OnlineSGD
-
-    given = problem.rule
-    return OnlineSGD(
-        activation=problem.student.activation,
-        teacher_activation=problem.teacher.activation,
-        lr=given.lr,
-        lr_readout=given.lr_readout,
-        train=given.train,
-        noise=given.noise,
-        weight_decay=given.weight_decay,
-        batch=given.batch,
-    )
-
-
 def prediction(problem: Problem) -> str:
     """Return what theory says of a problem in advance: its regime, clock and outcome, in two lines."""
+    from tutelage.online.problems import rule
     from tutelage.regimes import predict
 
     what, state = rule(problem), problem.state()
@@ -102,38 +86,21 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
     KeyboardInterrupt
         After Ctrl-C, with a sentence; what was reached is in the files.
     """
-    from tutelage.online.ode import solve
-    from tutelage.online.simulation import simulate
+    from tutelage.online.problems import rule, simulated, solved
 
-    given, simulated = problem.theory, problem.simulation
     with in_terms_of_keys():
-        what, state, times, inputs = rule(problem), problem.state(), problem.times(), problem.inputs()
-        remark, theory, path = _without_theory(what, simulated.engine), None, out / f"theory{suffix}.nc"
-        if remark:
-            path.unlink(missing_ok=True)
-        else:
-            theory = _kept(
-                "theory",
-                lambda: solve(what, state, times, rtol=given.rtol, atol=given.atol, method=given.method),
-                path,
-            )
-        simulation = _kept(
-            "simulation",
-            lambda: simulate(
-                what,
-                state,
-                times,
-                dim=problem.dim(),
-                replicas=simulated.replicas,
-                seed=simulated.seed,
-                engine=simulated.engine,
-                inputs=inputs,
-                held_out=None if inputs is None else simulated.held_out,
-                checkpoint=checkpoint,
-            ),
-            out / f"simulation{suffix}.nc",
-            "" if checkpoint is None else f"; the same command goes on from {checkpoint}",
-        )
+        remark, path = _without_theory(rule(problem), problem.simulation.engine), out / f"theory{suffix}.nc"
+    theory = None
+    if remark:
+        path.unlink(missing_ok=True)
+    else:
+        theory = _kept("theory", lambda: solved(problem), path)
+    simulation = _kept(
+        "simulation",
+        lambda: simulated(problem, checkpoint=checkpoint),
+        out / f"simulation{suffix}.nc",
+        "" if checkpoint is None else f"; the same command goes on from {checkpoint}",
+    )
     return Outcome(theory, simulation, remark)
 
 

@@ -6,8 +6,10 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,13 +17,14 @@ import numpy as np
 
 from tutelage.errors import DivergenceError
 
-__all__ = ["BOUND", "Alone", "Engine", "Run", "run_all"]
+__all__ = ["BOUND", "Alone", "Engine", "Run", "cores", "cores_allowed", "limited", "run_all"]
 
 BOUND = 1e12  # a state beyond this multiple of where it began has diverged
 SLICE = 0.05  # seconds of compiled work between two looks at the keyboard
 LOOK = 0.1  # seconds between two reports of progress
 TRIAL = 1.0  # seconds from the first steps, compiled by then, over which the speed is measured
 LONG = 600.0  # seconds: a run that takes longer is announced
+_limit: ContextVar[int | None] = ContextVar("cores", default=None)
 
 
 class Engine(Protocol):
@@ -197,6 +200,26 @@ def _duration(seconds: float) -> str:
     return f"{count:.1f} {name}" if count < 10 else f"{count:.0f} {name}"
 
 
+def cores() -> int:
+    """Return how many threads a simulation may use: as many as there are cores, unless :func:`limited` says less."""
+    return _limit.get() or os.cpu_count() or 1
+
+
+def cores_allowed() -> int:
+    """Return the number of cores this process may use, which a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def limited(cores: int) -> Iterator[None]:
+    """Let simulations inside use so many threads: for many of them in processes side by side."""
+    token = _limit.set(cores)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
 def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None) -> BaseException | None:
     """Run all replicas to their last target, as many at a time as there are cores.
 
@@ -206,7 +229,7 @@ def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None
         A DivergenceError, a KeyboardInterrupt, or None. Other errors are raised.
     """
     stop = threading.Event()
-    workers = max(1, min(len(runs), os.cpu_count() or 1))
+    workers = max(1, min(len(runs), cores()))
     done = _done(runs)
     forecast = Forecast(float(sum(run.targets[-1] * len(run.replicas) for run in runs)), done)
     with ThreadPoolExecutor(workers) as pool:

@@ -16,7 +16,7 @@ from tutelage.online.checkpoint import Checkpoint
 from tutelage.online.kernels.lanes import LANES
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
-from tutelage.online.runs import BOUND, Alone, Engine, Run, run_all
+from tutelage.online.runs import BOUND, Alone, Engine, Run, cores, run_all
 from tutelage.online.sde import STEP, Sde, check_step
 from tutelage.online.sources import Source, source
 from tutelage.online.weights import Weights, starts
@@ -202,8 +202,7 @@ def _steps(times: np.ndarray, dim: int, batch: int) -> np.ndarray:
 
 def groups_of(engine: str, replicas: int) -> list[int]:
     """Return how many replicas go in step, group by group: for the chain, as many groups as keep all cores busy."""
-    cores = os.cpu_count() or 1
-    wide = replicas // (LANES * cores) * cores if engine == "chain" else 0
+    wide = replicas // (LANES * cores()) * cores() if engine == "chain" else 0
     return [LANES] * wide + [1] * (replicas - LANES * wide)
 
 

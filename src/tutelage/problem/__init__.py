@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tutelage.data import Images
     from tutelage.overlaps import Overlaps
 
-__all__ = ["TEMPLATE", "Problem", "in_terms_of_keys", "naming", "read", "schema_table"]
+__all__ = ["TEMPLATE", "Problem", "build", "check", "in_terms_of_keys", "naming", "parse", "read", "schema_table"]
 
 REAL = {"digits": 64, "mnist": 784}  # input dimensions of the images that come with packages
 KEYS = {  # where the arguments of the functions below and above this floor stand in a file
@@ -178,12 +178,8 @@ def read(path: str | os.PathLike[str]) -> Problem:
     """
     file = Path(path)
     with naming(file):
-        problem = schema.convert(_parse(file), Problem)
-        where = problem.simulation.inputs
-        if where.endswith(".npy"):
-            simulation = msgspec.structs.replace(problem.simulation, inputs=str(file.parent / where))
-            problem = msgspec.structs.replace(problem, simulation=simulation)
-        _check(problem)
+        problem = build(parse(file), file.parent)
+        check(problem)
     return problem
 
 
@@ -196,12 +192,25 @@ def naming(file: Path) -> Iterator[None]:
         raise ArgumentError(f"{file}: {error}") from None
 
 
+def build(raw: dict[str, Any], folder: Path = Path()) -> Problem:
+    """Return sections, as a TOML reader gives them, as a problem: typed, but not yet held against each other.
+
+    Paths in it are relative to `folder`.
+    """
+    problem = schema.convert(raw, Problem)
+    where = problem.simulation.inputs
+    if not where.endswith(".npy"):
+        return problem
+    simulation = msgspec.structs.replace(problem.simulation, inputs=str(folder / where))
+    return msgspec.structs.replace(problem, simulation=simulation)
+
+
 def schema_table() -> list[schema.Row]:
     """Return every key of a problem file with its type, default and meaning, for the documentation."""
     return list(schema.rows(Problem))
 
 
-def _parse(file: Path) -> dict:
+def parse(file: Path) -> dict[str, Any]:
     """Return the contents of a TOML file."""
     try:
         return tomllib.loads(file.read_text("utf-8"))
@@ -213,7 +222,7 @@ def _parse(file: Path) -> dict:
         raise ArgumentError(f"a problem file must be TOML, but it is not: {error}.") from None
 
 
-def _check(problem: Problem) -> None:
+def check(problem: Problem) -> None:
     """Refuse what the types alone let pass."""
     with in_terms_of_keys():
         activation(problem.student.activation)

@@ -60,8 +60,8 @@ def rows(struct: type[msgspec.Struct]) -> Iterator[Row]:
     """Yield every key of every section of `struct`, in order."""
     for section in msgspec.structs.fields(struct):
         for field in msgspec.structs.fields(section.type):
-            default = "" if field.default is None else _toml(field.default)
-            key = f"{section.name}.{field.name}"
+            default = "" if field.default in (None, msgspec.NODEFAULT) else _toml(field.default)
+            key = f"{section.encode_name}.{field.encode_name}"
             yield Row(key, _allowed(field.type), default, _meta(field.type, "description"))
 
 
@@ -76,9 +76,9 @@ def template(struct: type[msgspec.Struct], heading: str) -> str:
         for field in msgspec.structs.fields(section.type):
             lines += _comment(_meta(field.type, "description"))
             if field.default is None:
-                lines.append(f"#{field.name} = {_toml(_meta(field.type, 'examples')[0])}")
+                lines.append(f"#{field.encode_name} = {_toml(_meta(field.type, 'examples')[0])}")
             else:
-                lines.append(f"{field.name} = {_toml(field.default)}")
+                lines.append(f"{field.encode_name} = {_toml(field.default)}")
         lines.append("")
     return "\n".join(lines)
 
@@ -163,19 +163,19 @@ def _sentence(message: str, raw: dict[str, Any], struct: type[msgspec.Struct]) -
     section = {field.name: field for field in msgspec.structs.fields(struct)}[names[0]]
     if len(names) == 1:
         return refuse_key(path, f"be a section, [{names[0]}]", f"is {value!r:.60}")
-    field = {field.name: field for field in msgspec.structs.fields(section.type)}[names[1]]
+    field = {field.encode_name: field for field in msgspec.structs.fields(section.type)}[names[1]]
     return refuse_key(".".join(names), f"be {_allowed(field.type)}", f"is {json.dumps(value, default=str):.60}")
 
 
 def _unknown(name: str, section: str, struct: type[msgspec.Struct]) -> ArgumentError:
     """Return the error for a key that does not exist, with the nearest that does."""
     sections = {field.name: field.type for field in msgspec.structs.fields(struct)}
-    choices = list(sections[section].__struct_fields__ if section else sections)
+    choices = list(sections[section].__struct_encode_fields__ if section else sections)
     full = f"{section}.{name}" if section else name
     near = difflib.get_close_matches(name, choices, 1, 0.6)
     if near:
         return ArgumentError(f"`{full}` is not a key; did you mean `{near[0]}`?")
-    homes = [s for s, kind in sections.items() if name in kind.__struct_fields__]
+    homes = [s for s, kind in sections.items() if name in kind.__struct_encode_fields__]
     if homes:
         return ArgumentError(f"`{full}` is not a key; did you mean `{homes[0]}.{name}`?")
     kind = "keys" if section else "sections"

@@ -1,0 +1,33 @@
+r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time, phase diagrams.
+
+Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
+open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.
+"""
+
+from tutelage.plot.curves import (
+    ALPHA,
+    DARK,
+    GREY,
+    WIDTH,
+    Picture,
+    learning_curve,
+    order_parameters,
+    overlaps,
+    save,
+    style,
+)
+from tutelage.plot.phases import phase_diagram
+
+__all__ = [
+    "ALPHA",
+    "DARK",
+    "GREY",
+    "WIDTH",
+    "Picture",
+    "learning_curve",
+    "order_parameters",
+    "overlaps",
+    "phase_diagram",
+    "save",
+    "style",
+]

@@ -1,0 +1,144 @@
+"""Bad sweeps are refused in one sentence, before anything is computed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tutelage as tl
+from tutelage import cli
+from tutelage.errors import ArgumentError
+
+BASE = {"student": {"units": 2}, "time": {"alpha_max": 10.0, "points": 4}, "rule": {"noise": 0.1}}
+GOOD = """
+[student]
+units = 2
+[sweep]
+[[sweep.axes]]
+name = "rule.lr"
+values = [0.1, 0.2]
+"""
+
+
+def area(width: float, height: float = 1.0, unit: str = "m") -> dict:
+    if width > 3:
+        raise ArithmeticError("too wide")
+    return {"area": width * height, "sides": [width, height], "named": f"{width:g} {unit}", "corner": ("side", [0, 1])}
+
+
+# refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            GOOD.replace("rule.lr", "rule.lrr"),
+            "an axis must name a key of the problem, but `rule.lrr` is none; did you mean `rule.lr`?",
+        ),
+        (GOOD.replace("rule.lr", "lr"), "`lr` is none; did you mean `rule.lr`?"),
+        (GOOD.replace("[0.1, 0.2]", "[]"), "key `sweep.axes[0].values` must hold at least one value, but is empty"),
+        (GOOD.replace("0.2", "nan"), "key `sweep.axes[0].values[1]` must be finite, but is nan"),
+        (GOOD.replace("0.2", "inf"), "key `sweep.axes[0].values[1]` must be finite, but is inf"),
+        (GOOD.replace("0.2", "-1"), "key `rule.lr` must be a number >= 0, but is -1"),
+        (GOOD.replace("0.2", '"a"'), 'key `rule.lr` must be a number >= 0, but is "a"'),
+        (
+            GOOD.replace("values = [0.1, 0.2]", "from = 0\nto = 1\npoints = 1_000_000_000_000"),
+            "key `sweep.axes[0].points` must be at most 1,000,000, but is 1,000,000,000,000",
+        ),
+        (
+            GOOD.replace("values = [0.1, 0.2]", "seeds = 1_000_000_000_000"),
+            "key `sweep.axes[0].seeds` must be at most 1,000,000",
+        ),
+        (
+            GOOD.replace("values = [0.1, 0.2]", "from = 0\nto = 1\npoints = 1_000_000")
+            + '[[sweep.axes]]\nname = "start.seed"\nseeds = 1_000_000',
+            "key `axes` must make at most 1,000,000 points, but make 1,000,000,000,000",
+        ),
+        (
+            GOOD.replace("values = [0.1, 0.2]", ""),
+            "have exactly one of `values`, `points`, `random`, `seeds`, but has none of them",
+        ),
+        (GOOD + "points = 3", "but has values and points"),
+        (GOOD.replace("values = [0.1, 0.2]", "from = 0\npoints = 3"), "key `sweep.axes[0].to` must be given"),
+        (
+            GOOD.replace("values = [0.1, 0.2]", 'from = 0\nto = 1\nscale = "log"\npoints = 3'),
+            "must be > 0 on a log scale, but are 0, 1",
+        ),
+        (
+            GOOD.replace("values = [0.1, 0.2]", 'from = "a"\nto = 1\npoints = 3'),
+            "key `sweep.axes[0].from` must be a number",
+        ),
+        (GOOD.replace('name = "rule.lr"', ""), "key `sweep.axes[0].name` must be given"),
+        (GOOD + "valeus = 1", "`sweep.axes[0].valeus` is not a key; did you mean `values`?"),
+        (
+            GOOD + '[[sweep.axes]]\nname = "rule.lr"\nvalues = [1]',
+            "must name each parameter once, but name `rule.lr` 2 times",
+        ),
+        (
+            GOOD + 'link = "a"\n[[sweep.axes]]\nname = "rule.noise"\nvalues = [1]\nlink = "a"',
+            "must join axes of one length",
+        ),
+        (GOOD + "independent = true", "key `sweep.axes[0].independent` must be left out unless there are `seeds`"),
+        (
+            GOOD.replace("[sweep]", '[sweep]\nrun = "slove"'),
+            '`run` must be one of "solve", "simulate", "fixed_point", "module:function"',
+        ),
+        (GOOD.replace("[sweep]", '[sweep]\nrun = "nowhere:f"'), "`run` must name a function that can be imported"),
+        (GOOD.replace("[sweep]", "[sweep]\nkeep = 3"), "key `sweep.keep` must be a list of"),
+        (GOOD.replace("[sweep]", "[sweep]\nrunn = 3"), "`sweep.runn` is not a key; did you mean `run`?"),
+        ("sweep = 3", "key `sweep` must be a section"),
+        ("[sweep]\naxes = 3", "key `sweep.axes` must be a list of tables"),
+        ("[sweep]\naxes = [3]", "key `sweep.axes[0]` must be a section"),
+        ("[sweep]", "key `sweep.axes` must hold at least one axis"),
+        ("[student]\nunits = 2", "key `sweep` must be a section, [sweep], with [[sweep.axes]], but is left out"),
+        (GOOD.replace("units = 2", "units = 0"), "key `student.units` must be an integer >= 1"),
+        (GOOD.replace("units = 2", 'activation = "erv"'), "key `student.activation` must"),
+    ],
+)
+def test_bad_sweep_files_are_refused_in_one_sentence(text, sentence, tmp_path, capsys) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    assert cli.main(["sweep", str(file), "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.startswith("tutelage: ")
+    assert error.count("\n") == 1
+    assert not list((tmp_path).glob("out/points/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("base", "given", "options", "sentence"),
+    [
+        (BASE, {"rule.lr": 0.1}, {}, "be a sequence of values, but is 0.1"),
+        (BASE, {"rule.lr": [0.1, None]}, {}, "hold numbers, strings, or lists of them, but holds NoneType"),
+        (BASE, {"rule.lr": [np.nan]}, {}, "hold finite values, but holds nan"),
+        (BASE, {("rule.lr", "rule.noise"): [(0.1,)]}, {}, "have 2 values in each row"),
+        (BASE, {}, {}, "hold at least one axis"),
+        (BASE, None, {}, "be given unless `base` is a sweep file"),
+        (BASE, {"rule.lr": [0.1]}, {"workers": 0}, "be an integer >= 1, but is 0"),
+        (BASE, {"rule.lr": [0.1]}, {"store": 3}, "name a folder"),
+        (BASE, {"rule.lr": [0.1]}, {"scheduler": "127.0.0.1:1"}, "be a folder that the workers see"),
+        (BASE, {"x": [0.1]}, {}, "an axis must name a key of the problem, but `x` is none"),
+        (None, {"rule.lr": [0.1]}, {"run": area}, "name arguments of your function"),
+        (BASE, {"rule.lr": [0.1]}, {"run": 3}, "or a function, but is 3"),
+        ([], {"rule.lr": [0.1]}, {}, "Argument `base` must be of type Mapping"),
+    ],
+)
+def test_bad_arguments_are_refused(base, given, options, sentence) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(sentence)):
+        tl.sweep(base, given, **options)
+
+
+def test_a_store_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ArgumentError, match="`store` must be a folder"):
+        tl.sweep(BASE, {"rule.lr": [0.1]}, store=tmp_path / "file", workers=1)
+
+
+def test_keep_of_what_there_is_not_is_said(tmp_path: Path) -> None:
+    ds = tl.sweep(BASE, {"rule.lr": [0.1]}, keep=["egg"], workers=1, progress=False)
+    assert "must name results (Q, Q_start" in str(ds.error.values[0])
