@@ -184,11 +184,6 @@ def test_solve(name: str, given: str, changes: dict[str, Any]) -> None:
         ("dim", "inf", {"dim": np.inf}),
         ("step", "is 10", {"alpha": 100, "engine": "sde", "step": 10.0}),
         ("step", "relaxation time of the flow", {"alpha": 100, "engine": "sde", "step": 10.0}),
-        (
-            "activation",
-            'degree 8 at most with engine="sde", but has degree 9',
-            {"rule": tl.OnlineSGD("hermite-9", lr=1e-6), "engine": "sde"},
-        ),
         ("dim", "'20'", {"dim": "20"}),
         ("dim", "True", {"dim": True}),
         ("dim", "None", {"dim": None}),
