@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from contextlib import AbstractContextManager, nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,8 +118,7 @@ def save(ds: xarray.Dataset, path: str | os.PathLike) -> Path:
         raise refuse("path", "name a file", f"{target} is a folder")
     part = target.with_name(f".{target.name}.part")
     try:
-        with _no_cluster():
-            ds.to_netcdf(part, engine="h5netcdf")
+        ds.to_netcdf(part, engine="h5netcdf")
         os.replace(part, target)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else error
@@ -131,15 +127,6 @@ def save(ds: xarray.Dataset, path: str | os.PathLike) -> Path:
         if os.path.exists(part):
             part.unlink()
     return target
-
-
-def _no_cluster() -> AbstractContextManager[object]:
-    """Keep xarray from loading dask.distributed, where that is installed, to ask for a cluster that is not there."""
-    if "distributed" in sys.modules or find_spec("distributed") is None:
-        return nullcontext()
-    import dask.config
-
-    return dask.config.set(scheduler="synchronous")
 
 
 def load(path: str | os.PathLike) -> xarray.Dataset:

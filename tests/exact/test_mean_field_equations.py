@@ -180,7 +180,8 @@ def test_risk_and_drift_of_square_units_are_those_of_the_paper() -> None:
     change = equations.velocity(state)
     assert equations.risk(state) == pytest.approx(risk, rel=1e-12)
     assert 2 * state.radius * change.radius == pytest.approx(0.7 / K * dq, rel=1e-12)
-    assert change.m.T @ law.frame.T == pytest.approx(0.7 / K * dR, rel=1e-12)
+    moved = change.m.T @ law.frame.T
+    assert moved == pytest.approx(0.7 / K * dR, rel=1e-12)
 
 
 # Rules for the cosine

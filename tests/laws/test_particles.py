@@ -1,4 +1,4 @@
-"""What the mean-field equations keep: the order of particles, the frame of the teacher, what is zero; and what falls."""
+"""What mean field keeps: the order of particles, the teacher however it is written, what is zero; and what falls."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def cosines(ds: xarray.Dataset) -> xarray.DataArray:
     Parameters
     ----------
     ds : xarray.Dataset
-        Of :func:`tutelage.solve`, :func:`tutelage.simulate` or :func:`tutelage.regimes.solve_mean_field`; the latter has
-        :math:`Q_{ii} = q_i + (R \, T^{-1} R^\top)_{ii}`.
+        Of :func:`tutelage.solve`, :func:`tutelage.simulate` or :func:`tutelage.regimes.solve_mean_field`; the latter
+        has :math:`Q_{ii} = q_i + (R \, T^{-1} R^\top)_{ii}`.
 
     Returns
     -------

@@ -45,8 +45,9 @@ def solve_mean_field(
 
     Directions off the teacher's span are independent and uniform, and stay so as K grows; averaged over them,
 
-    .. math:: \dot m_i = -\eta \, \partial_{m_i} E - \kappa m_i, \quad \dot r_i = -\eta \, \partial_{r_i} E - \kappa r_i,
-              \quad \dot v_i = -\eta_v \, \partial_{v_i} E - \kappa v_i, \quad E = \langle \epsilon_g \rangle_\xi ,
+    .. math:: \dot m_i = -\eta \, \partial_{m_i} E - \kappa m_i, \quad
+              \dot r_i = -\eta \, \partial_{r_i} E - \kappa r_i, \quad
+              \dot v_i = -\eta_v \, \partial_{v_i} E - \kappa v_i, \quad E = \langle \epsilon_g \rangle_\xi ,
 
     with the coordinates m_i of student i in the teacher's span and its length r_i off it
     (:mod:`tutelage.regimes.mean_field_velocity`; Arnaboldi et al. 2023, arXiv:2302.05882, equation (MF-ODE)).

@@ -143,13 +143,13 @@ class Particles:
         >>> Particles.gaussian(1000, T=[[1.0]], dim=5, seed=1).R.shape
         (1000, 1)
         """
-        K, N, scale = check_count("students", students), check_count("dim", dim), check_number("std", std, minimum=0)
+        K, dim, std = check_count("students", students), check_count("dim", dim), check_number("std", std, minimum=0)
         matrix = check_array("T", T, ("M", "M"))
         teacher = cls(np.zeros((1, len(matrix))), np.zeros(1), matrix).frame
         rank = teacher.shape[1]
-        if N < rank:
-            raise refuse("dim", f"be at least the rank {rank} of `T`", f"is {N}")
+        if dim < rank:
+            raise refuse("dim", f"be at least the rank {rank} of `T`", f"is {dim}")
         rng = np.random.default_rng(check_count("seed", seed, minimum=0))
-        along = rng.standard_normal((K, rank)) @ teacher.T * scale / np.sqrt(N)
-        across = rng.chisquare(N - rank, K) if N > rank else np.zeros(K)
-        return cls(along, across * scale**2 / N, matrix, v, v_star)  # type: ignore[arg-type]
+        along = rng.standard_normal((K, rank)) @ teacher.T * std / np.sqrt(dim)
+        across = rng.chisquare(dim - rank, K) if dim > rank else np.zeros(K)
+        return cls(along, across * std**2 / dim, matrix, v, v_star)  # type: ignore[arg-type]

@@ -45,9 +45,8 @@ def angular_rule(n: int, size: int) -> Rule:
     angle, weight = _legendre()
     angle = angle * math.pi / 2
     weight = weight * np.cos(angle) ** (n - 2)
-    before, here = np.zeros(FINE), np.ones(FINE)
+    before, here, norm = np.zeros(FINE), np.ones(FINE), weight.sum()
     squares: list[float] = []
-    norm = weight.sum()
     for _ in range(size - 1):  # Stieltjes' procedure; the law is even, so that the recurrence has one coefficient
         after = angle * here - (squares[-1] if squares else 0.0) * before
         before, here, last = here, after, norm

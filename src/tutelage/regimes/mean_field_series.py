@@ -1,8 +1,9 @@
 r"""Averages of any two activations from their Hermite coefficients, and the particle's average with itself.
 
-With :math:`x = \sqrt p z` the coefficients of g are :math:`\hat g_l(p) = \langle g(x) He_l(z) \rangle / \sqrt{l!}`, and for
-fields of correlation rho (Mehler's formula) :math:`\langle g(x) h(y) \rangle = \sum_l \hat g_l \hat h_l \rho^l`. Those of
-polynomials end, and are exact. All others are sums on a grid in z; how many orders count follows from what is left.
+With :math:`x = \sqrt p z` the coefficients of g are :math:`\hat g_l(p) = \langle g(x) He_l(z) \rangle / \sqrt{l!}`, and
+fields of correlation rho have :math:`\langle g(x) h(y) \rangle = \sum_l \hat g_l \hat h_l \rho^l` (Mehler's formula).
+Coefficients of polynomials end, and are exact. All others are sums on a grid in z; how many orders count follows from
+what is left.
 """
 
 from __future__ import annotations

@@ -73,9 +73,10 @@ def _add(i, low, high, m, radius, v, average, values, out):
 
 @njit(types.void(*_COMMON, f8[:, ::1]), **_compiled)
 def erf_pairs(first, last, m, radius, variance, v, nodes, weights, values, out):
-    r"""Pairs of erf units: everything follows from :math:`\langle D^{-1/2} \rangle`, :math:`\langle \xi D^{-1/2} \rangle`.
+    r"""Pairs of erf units.
 
-    With :math:`D = (1 + p)(1 + q) - c^2`, of :math:`I = (2/\pi) \arcsin(c / \sqrt{(1 + p)(1 + q)})` (Saad & Solla 1995).
+    All derivatives of :math:`I = (2/\pi) \arcsin(c / \sqrt{(1 + p)(1 + q)})` (Saad & Solla 1995) follow from
+    :math:`\langle D^{-1/2} \rangle` and :math:`\langle \xi D^{-1/2} \rangle`, with :math:`D = (1 + p)(1 + q) - c^2`.
     """
     fixed, lever, size, average = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty((5, BLOCK))
     for i in range(first, last):
@@ -190,8 +191,9 @@ def _next_moments(n, l, width, a, bend, moment, before):
 def series_pairs(first, last, m, radius, variance, v, n, limits, negligible, values, tables, out):
     r"""Pairs of any units, from the Hermite coefficients of :math:`g, g', g''` in the unit of each field.
 
-    `tables` (3, orders, K) holds them: :math:`\langle g(x) h(y) \rangle = \sum_l \hat g_l \hat h_l \, \rho^l`, which for
-    particle i ends at limits[i], or where rho^l is `negligible`. Of :math:`\rho = a + b \xi` the averages in n dimensions obey, by parts,
+    `tables` (3, orders, K) holds them: :math:`\langle g(x) h(y) \rangle = \sum_l \hat g_l \hat h_l \, \rho^l`.
+    For particle i the series ends at limits[i], or where :math:`|\rho|^l` is `negligible`. The averages of
+    :math:`\rho = a + b \xi` in n dimensions obey, by parts,
 
     .. math:: (n - 1 + l) \mu_{l+1} = (n - 1 + 2 l) \, a \mu_l + l \, (b^2 - a^2) \mu_{l-1}, \qquad
               \langle \xi \rho^l \rangle_n = \frac{l b}{n} \langle \rho^{l-1} \rangle_{n+2} .
