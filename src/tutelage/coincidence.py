@@ -10,14 +10,15 @@ the teacher as
           u_r = a_r + \sum_{a: r(a) = r} s_a a_a .
 
 Every average of products of these is linear in each :math:`\Delta` before the integrals over :math:`\tau` are taken, by
-Gauss-Legendre nodes, so that it keeps its relative accuracy however small the differences are. What they need is the
-covariance of the :math:`\Delta` and the representatives; from real weight vectors it is known to full relative
-accuracy.
+Gauss-Legendre nodes (n of them err by the n-th power of the squared distance), so that it keeps its relative accuracy
+however small the differences are. What they need is the covariance of the :math:`\Delta` and the representatives; from
+real weight vectors it is known to full relative accuracy.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,7 +29,9 @@ __all__ = ["Pairing", "differences", "error_from_differences", "pair"]
 
 NEAR = 0.05  # squared distance, in units of 1 + the representative's variance, up to which units are paired
 ODD = ("erf", "linear", "tanh", "sign")  # kinds of activations with g(-x) = -g(x)
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+ENOUGH = ((3e-7, 2), (5e-5, 3), (5e-4, 4))  # squared distances of smooth units, and how many nodes do for tau
+NODES = 8  # for all others
+BLOCK = 1 << 17  # covariances at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,63 +93,89 @@ def differences(C: np.ndarray, pairing: Pairing, rows: np.ndarray | None = None)
     return apart @ apart.T
 
 
+class Fields(NamedTuple):
+    """Fields that are made of two others each: coefficients and numbers of differences or representatives, (..., 2)."""
+
+    coefficient: np.ndarray
+    index: np.ndarray
+
+
 def error_from_differences(D: np.ndarray, a: np.ndarray, pairing: Pairing, g: Activation) -> float:
     """Return eps_g from the covariance D (P, P) of differences and representatives and the signed readout a (P,)."""
     apart, alone = np.flatnonzero(pairing.apart), np.flatnonzero(~pairing.apart)
     u = a.copy()
     np.add.at(u, pairing.partner[apart], pairing.sign[apart] * a[apart])
-    i, j = np.meshgrid(alone, alone, indexing="ij")
-    total = u[alone] @ gaussian.I2(g, _gather(D, np.eye(len(D))[np.stack([i, j], -1)])) @ u[alone]
+    total = u[alone] @ gaussian.I2(g, _gather(D, (_own(alone[:, None]), _own(alone)))) @ u[alone]
     if len(apart):
-        total += 2 * a[apart] @ _cross(D, pairing, apart, alone, g) @ u[alone]
-        total += a[apart] @ _square(D, pairing, apart, g) @ a[apart]
+        rule = _rule(D, pairing, apart, g)
+        rows = max(1, BLOCK // (2 * len(rule[0]) ** 2 * len(apart)))
+        for begin in range(0, len(apart), rows):
+            some = apart[begin : begin + rows]
+            total += 2 * a[some] @ _cross(D, pairing, some, alone, g, rule) @ u[alone]
+            total += a[some] @ _square(D, pairing, some, apart, g, rule) @ a[apart]
     return max(float(total) / 2, 0.0)
 
 
-def _cross(D: np.ndarray, pairing: Pairing, apart: np.ndarray, alone: np.ndarray, g: Activation) -> np.ndarray:
+def _rule(D: np.ndarray, pairing: Pairing, apart: np.ndarray, g: Activation) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and weights for tau between 0 and 1."""
+    size = D.diagonal()
+    distance = (size[apart] / (1 + size[pairing.partner[apart]] * (pairing.sign[apart] != 0))).max()
+    enough = [count for near, count in ENOUGH if distance < near and not g.kinks]
+    nodes, weights = np.polynomial.legendre.leggauss(enough[0] if enough else NODES)
+    return (nodes + 1) / 2, weights / 2
+
+
+def _cross(
+    D: np.ndarray,
+    pairing: Pairing,
+    apart: np.ndarray,
+    alone: np.ndarray,
+    g: Activation,
+    rule: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
     """Return <h_a g(x_r)>, shape (apart, alone)."""
-    tau, weight = (_NODES + 1) / 2, _WEIGHTS / 2
-    eye, on_path = np.eye(len(D)), _paths(pairing, tau)  # (P, nodes, P)
-    shape = (len(apart), len(alone), len(tau), len(D))
-    fields = np.stack(
-        [
-            np.broadcast_to(on_path[apart][:, None], shape),
-            np.broadcast_to(eye[apart][:, None, None], shape),
-            np.broadcast_to(eye[alone][None, :, None], shape),
-        ],
-        -2,
-    )
-    return gaussian.I3(g, _gather(D, fields)) @ weight
+    path = _path(pairing, apart[:, None, None], rule[0])
+    fields = path, _own(apart[:, None, None]), _own(alone[:, None])
+    return gaussian.I3(g, _gather(D, fields)) @ rule[1]
 
 
-def _square(D: np.ndarray, pairing: Pairing, apart: np.ndarray, g: Activation) -> np.ndarray:
-    """Return <h_a h_b>, shape (apart, apart); the square of tau's is cut along its diagonal, where ReLU has a kink."""
-    tau, fraction = np.meshgrid((_NODES + 1) / 2, (_NODES + 1) / 2, indexing="ij")
-    weight = (np.outer(_WEIGHTS, _WEIGHTS) / 4 * tau).ravel()
+def _square(
+    D: np.ndarray,
+    pairing: Pairing,
+    some: np.ndarray,
+    apart: np.ndarray,
+    g: Activation,
+    rule: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Return <h_a h_b>, shape (some, apart); the square of tau's is cut along its diagonal, where ReLU has a kink."""
+    tau, fraction = np.meshgrid(rule[0], rule[0], indexing="ij")
+    weight = (np.outer(rule[1], rule[1]) * tau).ravel()
     far, near = tau.ravel(), (tau * fraction).ravel()
-    one = _paths(pairing, np.concatenate([far, near]))[apart]
-    two = _paths(pairing, np.concatenate([near, far]))[apart]
-    shape = (len(apart), len(apart), 2 * len(far), len(D))
-    eye = np.eye(len(D))[apart]
-    fields = np.stack(
-        [
-            np.broadcast_to(one[:, None], shape),
-            np.broadcast_to(two[None, :], shape),
-            np.broadcast_to(eye[:, None, None], shape),
-            np.broadcast_to(eye[None, :, None], shape),
-        ],
-        -2,
+    one, two = some[:, None, None], apart[:, None]
+    paths = (
+        _path(pairing, one, np.concatenate([far, near])),
+        _path(pairing, two, np.concatenate([near, far])),
     )
-    return gaussian.I4((g, g, "linear", "linear"), _gather(D, fields)) @ np.concatenate([weight, weight])
+    return gaussian.I4((g, g, "linear", "linear"), _gather(D, (*paths, _own(one), _own(two)))) @ np.tile(weight, 2)
 
 
-def _paths(pairing: Pairing, tau: np.ndarray) -> np.ndarray:
-    """Return the fields s_a x_r(a) + tau Delta_a in terms of differences and representatives, (P, tau, P)."""
-    P = len(pairing.partner)
-    towards = np.eye(P)[pairing.partner] * pairing.sign[:, None]
-    return towards[:, None, :] + tau[None, :, None] * np.eye(P)[:, None, :]
+def _own(units: np.ndarray) -> Fields:
+    """Return differences or representatives themselves."""
+    return Fields(np.stack([np.ones(units.shape), np.zeros(units.shape)], -1), np.stack([units, units], -1))
 
 
-def _gather(D: np.ndarray, fields: np.ndarray) -> np.ndarray:
-    """Return the covariances (..., n, n) of fields given as rows (..., n, P) over differences and representatives."""
-    return fields @ D @ np.swapaxes(fields, -1, -2)
+def _path(pairing: Pairing, units: np.ndarray, tau: np.ndarray) -> Fields:
+    """Return the fields s_a x_r(a) + tau Delta_a."""
+    units, tau = np.broadcast_arrays(units, tau)
+    return Fields(np.stack([pairing.sign[units], tau], -1), np.stack([pairing.partner[units], units], -1))
+
+
+def _gather(D: np.ndarray, fields: tuple[Fields, ...]) -> np.ndarray:
+    """Return the covariances (..., n, n) of n fields."""
+    shape = np.broadcast_shapes(*(field.index.shape[:-1] for field in fields))
+    out = np.empty((*shape, len(fields), len(fields)))
+    for p, one in enumerate(fields):
+        for q, two in enumerate(fields[: p + 1]):
+            pairs = D[one.index[..., :, None], two.index[..., None, :]]
+            out[..., p, q] = out[..., q, p] = np.einsum("...a,...b,...ab->...", one.coefficient, two.coefficient, pairs)
+    return out

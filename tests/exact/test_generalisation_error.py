@@ -136,3 +136,13 @@ def test_error_too_large_for_a_number_is_refused():
         tl.ArgumentError, match=r"^Argument `activation` must have an error below 1\.8e308, .*'hermite-99'"
     ):
         tl.Overlaps([[1e3]], [[0.1]], [[1.0]]).generalisation_error("hermite-99")
+
+
+@pytest.mark.parametrize("name", ["erf", "relu"])
+@pytest.mark.parametrize("distance", [1e-3, 1e-6])
+def test_many_units_that_say_the_same_have_the_error_of_few(name, distance):
+    W, W_star, v, v_star = near_teacher(distance)
+    few = tl.Overlaps.from_weights(W, W_star, v, v_star).generalisation_error(name)
+    shares = np.random.default_rng(4).dirichlet(np.ones(40), size=3)
+    many = tl.Overlaps.from_weights(np.repeat(W, 40, 0), W_star, (v[:, None] * shares).ravel(), v_star)
+    assert abs(many.generalisation_error(name) / few - 1) < 1e-9 + 1e-14 / distance
