@@ -46,27 +46,32 @@ def way(rule: OnlineSGD) -> str | None:
 
 def compiled_velocity(rule: OnlineSGD) -> Any:
     """Return the compiled right-hand side for the rule's activations; the others stay uncompiled."""
+    from tutelage.online.pointers import pointer
+
     name = way(rule)
     if name == "erf":
         from tutelage.online.kernels.erf import erf_velocity
 
-        return erf_velocity
+        return pointer(erf_velocity)
     if name == "linear":
         from tutelage.online.kernels.linear import linear_velocity
 
-        return linear_velocity
+        return pointer(linear_velocity)
     if name == "mixed":
         from tutelage.online.kernels.mixed import mixed_velocity
 
-        return mixed_velocity
+        return pointer(mixed_velocity)
     from tutelage.online.kernels.general import general_velocity
 
-    return general_velocity
+    return pointer(general_velocity)
 
 
 def units(rule: OnlineSGD) -> tuple[Any, Any]:
     """Return the compiled units of student and teacher; None where one cannot be compiled."""
-    return rule.student.unit and rule.student.unit[0], rule.teacher.unit and rule.teacher.unit[0]
+    from tutelage.online.pointers import pointer
+
+    compiled = (rule.student.unit, rule.teacher.unit)
+    return tuple(unit and pointer(unit[0]) for unit in compiled)  # type: ignore[return-value]
 
 
 def constants(rule: OnlineSGD, state: Overlaps, step: float = 0.0) -> Any:
