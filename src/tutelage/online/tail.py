@@ -73,14 +73,16 @@ class Tail:
         """Integrate to the last of `times`; fill the states and errors at times[done:], return status and `done`."""
         from tutelage.online.kernels import integrate as kernel
         from tutelage.online.kernels.tail import tail_velocity
+        from tutelage.online.pointers import pointer
 
         K, M = self.state.students, self.state.teachers
+        velocity, both = pointer(tail_velocity), units(self.rule)
         model = constants(self.rule, self.state)._replace(partner=self.partner, sign=self.sign)
         y, states, status = self.y.copy(), np.empty_like(out), kernel.RUNNING
         while status == kernel.RUNNING:
             first, atol = done, self._tolerance(y, rtol)
             alpha, h, done, status = kernel.advance(
-                tail_velocity, y, alpha, h, model, *units(self.rule), K, times, done, states, rtol, atol, np.inf, STEPS
+                velocity, y, alpha, h, model, *both, K, times, done, states, rtol, atol, np.inf, STEPS
             )
             for t in range(first, done):
                 out[t], errors[t] = self._leave(states[t], K, M)

@@ -47,13 +47,18 @@ def way(rule: OnlineSGD) -> str | None:
 
 def compiled_velocity(rule: OnlineSGD) -> Any:
     """Return the compiled right-hand side for the rule's activations; the others stay uncompiled."""
+    from tutelage.online.pointers import pointer
+
     name = way(rule)
-    return getattr(import_module(f"tutelage.online.kernels.{name}"), f"{name}_velocity")
+    return pointer(getattr(import_module(f"tutelage.online.kernels.{name}"), f"{name}_velocity"))
 
 
 def units(rule: OnlineSGD) -> tuple[Any, Any]:
     """Return the compiled units of student and teacher; None where one cannot be compiled."""
-    return rule.student.unit and rule.student.unit[0], rule.teacher.unit and rule.teacher.unit[0]
+    from tutelage.online.pointers import pointer
+
+    compiled = (rule.student.unit, rule.teacher.unit)
+    return tuple(unit and pointer(unit[0]) for unit in compiled)  # type: ignore[return-value]
 
 
 def constants(rule: OnlineSGD, state: Overlaps, step: float = 0.0) -> Any:
