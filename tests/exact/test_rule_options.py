@@ -170,3 +170,20 @@ def test_a_start_off_the_sphere_is_refused(call):
 def test_a_unit_of_zero_length_cannot_be_normalised():
     with pytest.raises(tl.ArgumentError, match="zero length"):
         tl.Overlaps([[0.0]], [[0.0]], [[1.0]]).normalised()
+
+
+@pytest.mark.parametrize("name", ["square", "hermite-3", "erf", "linear", "relu"])
+def test_many_units(name):
+    here = start(30, 2, dim=40)
+    terms = "flow" if name == "relu" else "full"
+    rule = tl.OnlineSGD(name, lr=0.3, noise=0.4, train="both", terms=terms)
+    compiled = velocity_function(rule, here)(0.0, start_vector(here))
+    rng, K = np.random.default_rng(0), 30
+    fields = rng.standard_normal((20_000, 32)) @ np.linalg.cholesky(here.covariance).T
+    c, dv = rule.increments(fields, rule.noise * rng.standard_normal(20_000), here.v, here.v_star)
+    sample = [np.einsum("si,sn->sin", c, fields[:, K:]).reshape(-1, 60), dv]
+    for part, expected in zip(sample, (compiled[:60], compiled[-30:]), strict=True):
+        assert np.abs((part.mean(0) - expected) / part.std(0)).max() * np.sqrt(20_000) < 4.5
+    for i, k in ((0, 0), (3, 17), (29, 4)):
+        moved = c[:, i] * fields[:, k] + c[:, k] * fields[:, i] + (terms == "full") * c[:, i] * c[:, k]
+        assert abs(moved.mean() - compiled[60 + 30 * i + k]) < 4.5 * moved.std() / np.sqrt(20_000)

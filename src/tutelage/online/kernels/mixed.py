@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -12,10 +14,10 @@ from tutelage.online.kernels.model import SIGNATURE, assemble, unpack
 
 @njit(cache=True, error_model="numpy")
 def _sum(C, a, units, leaks, model, derivatives, field, sub):
-    """Return the sum over the last field of I2 or I3, or over the last two of I4 (derivatives = 0, 1, 2).
+    """Return the sum over the last field of I2, or over the last two of I4 (derivatives = 0, 2).
 
     The other fields are named in `field`. The label noise enters I4 as one unit more, P: constant in place of a field,
-    uncorrelated with all others. `average` has a single call here: it is large, and each would be compiled in.
+    uncorrelated with all others.
     """
     P = C.shape[0]
     n = derivatives + 2
@@ -25,7 +27,6 @@ def _sum(C, a, units, leaks, model, derivatives, field, sub):
             if c == P and d < P:
                 continue
             first = d if derivatives == 2 else field[0]
-            one = LINEAR if derivatives == 1 else units[first]
             weight = model.noise_variance if c == P else a[c]
             field[n - 1] = c if c < P else field[0]
             if derivatives == 2:
@@ -35,8 +36,42 @@ def _sum(C, a, units, leaks, model, derivatives, field, sub):
                 for q in range(n):
                     sub[p, q] = C[field[p], field[q]]
             of_three = leaks[field[0]], leaks[first], leaks[c]
-            total += weight * average(sub[:n, :n], derivatives, units[field[0]], one, units[c], of_three)
+            total += weight * average(sub[:n, :n], derivatives, units[field[0]], units[first], units[c], of_three)
     return total
+
+
+@njit(cache=True, error_model="numpy")
+def _drift(C, a, i, units, leaks, sub, drift):
+    r"""Write sum_c a_c I3(i, n, c) for all n.
+
+    A field n is its parts along x_i and along what x_c has beyond x_i, of length s, and a part that matters not:
+
+    .. math:: I_3(i, n, c) = \frac{C_{in}}{\sqrt{C_{ii}}} I_3(i, \hat x_i, c)
+              + \frac{C_{cn} - C_{ci} C_{in} / C_{ii}}{s} I_3(i, \hat w, c)
+
+    with normal numbers x_i, w of unit variance: two averages for each c, whatever the number of fields n.
+    """
+    P = C.shape[0]
+    length = math.sqrt(max(C[i, i], 0.0))
+    drift[:P] = 0.0
+    for c in range(P):
+        along = C[i, c] / length if length > 0.0 else 0.0
+        beyond = math.sqrt(max(C[c, c] - along * along, 0.0))
+        leak = leaks[i], 0.0, leaks[c]
+        sub[0, 0], sub[1, 1], sub[2, 2] = C[i, i], 1.0, C[c, c]
+        sub[0, 2] = sub[2, 0] = C[i, c]
+        parts = 0.0, 0.0
+        if length > 0.0:
+            sub[0, 1], sub[1, 0], sub[1, 2], sub[2, 1] = length, length, along, along
+            parts = a[c] * average(sub[:3, :3], 1, units[i], LINEAR, units[c], leak), 0.0
+        if beyond > 0.0 and c != i:
+            sub[0, 1], sub[1, 0], sub[1, 2], sub[2, 1] = 0.0, 0.0, beyond, beyond
+            parts = parts[0], a[c] * average(sub[:3, :3], 1, units[i], LINEAR, units[c], leak)
+        for n in range(P):
+            share = C[i, n] / length if length > 0.0 else 0.0
+            drift[n] += share * parts[0]
+            if parts[1] != 0.0:
+                drift[n] += (C[c, n] - along * share) / beyond * parts[1]
 
 
 @njit(cache=True, error_model="numpy")
@@ -52,19 +87,19 @@ def _averages(C, a, model, K, drift, spread, slope):
         leaks[K:P] = model.teacher_parameters[0]
     field, sub = np.zeros(4, np.int64), np.empty((4, 4))
     for i in range(K):
-        for other in range(P + 1 + i + 1):  # I3 with each field, I2, I4 with each student up to i
-            derivatives = 1 if other < P else (0 if other == P else 2)
-            field[0], field[1] = i, other if derivatives == 1 else other - P - 1
+        drift[i] = 0.0
+        slope[i] = 0.0
+        if model.lr != 0.0:
+            _drift(C, a, i, units, leaks, sub, drift[i])
+        if model.lr_readout != 0.0:
+            field[0] = i
+            slope[i] = _sum(C, a, units, leaks, model, 0, field, sub)
+        for k in range(i + 1):
+            field[0], field[1] = i, k
             total = 0.0
-            if (model.lr if derivatives else model.lr_readout) != 0.0 and (derivatives < 2 or model.powers > 0):
-                total = _sum(C, a, units, leaks, model, derivatives, field, sub)
-            if derivatives == 1:
-                drift[i, other] = total
-            elif derivatives == 0:
-                slope[i] = total
-            else:
-                k = other - P - 1
-                spread[i, k] = spread[k, i] = total
+            if model.lr != 0.0 and model.powers > 0:
+                total = _sum(C, a, units, leaks, model, 2, field, sub)
+            spread[i, k] = spread[k, i] = total
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy")

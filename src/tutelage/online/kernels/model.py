@@ -54,7 +54,7 @@ VELOCITY = types.FunctionType(SIGNATURE)
 @njit(cache=True)
 def workspace(P):
     """Rows of the work array of a right-hand side for P fields."""
-    return 2 * P + 5 + (P + 1) // 2
+    return 3 * P + 5
 
 
 @njit(cache=True, error_model="numpy")
