@@ -63,14 +63,14 @@ def random_cosines(K: int, n: int, frames: int, seed: int) -> Iterator[np.ndarra
 
 
 CASES = [
-    (rule("erf"), 300),
+    (rule("erf"), 2000),
     (rule("erf", weight_decay=0.2), 300),
     (rule("square"), 1000),
-    (rule("relu"), 40),
-    (rule("leaky_relu(0.2)", "erf"), 40),
+    (rule("relu"), 2000),
+    (rule("leaky_relu(0.2)", "erf"), 2000),
     (rule("polynomial(0.3, 0.2, -0.5, 0.4)"), 600),
     (rule("polynomial(0.3, 0.2, -0.5)", "hermite-3"), 600),
-    (rule("linear", "relu"), 40),
+    (rule("linear", "relu"), 200),
 ]
 IDS = [f"{case.student.name}, {case.teacher.name}" for case, _ in CASES]
 

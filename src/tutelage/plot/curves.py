@@ -1,4 +1,4 @@
-r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time.
+r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time, cosines of students.
 
 Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
 open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.

@@ -78,7 +78,7 @@ def solve_mean_field(
         teacher), ``q`` (alpha, student) = Q_ii - (R T^-1 R')_ii, ``v`` (alpha, student); ``T``, ``v_star`` and the
         state at alpha = 0. The attribute ``averages_error`` is the measured error of the velocity through averages,
         relative to its largest component, at the start or the end, whichever is larger. After Ctrl-C: what was reached,
-        with a warning.
+        with a warning and without that attribute.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def _dataset(
     }
     result = dataset(times[: len(rows)], variables, particles, settings)
     result.attrs["limit"] = LIMIT
-    if len(rows):
+    if trajectory.ending is None:  # whoever interrupts a long run should not wait for it
         ends = (Moving.from_vector(trajectory.states[i], K) for i in (0, -1))
         result.attrs["averages_error"] = max(_averages_error(field, state) for state in ends)
     return result

@@ -64,14 +64,14 @@ def _mean(coefficients: np.ndarray, variance: np.ndarray) -> np.ndarray:
 def _grid(variance: np.ndarray, orders: int, fine: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return fields x (nodes, K), weights (nodes,) and normalised Hermite polynomials (orders, nodes)."""
     widest = float(np.sqrt(max(1.0, variance.max())))
-    nodes, weight, basis = _hermite(orders, int(np.ceil(np.log2(widest))) + fine - 1)
+    nodes, weight, basis = _hermite(orders, int(np.ceil(4 * np.log2(widest))) + 4 * (fine - 1))
     return nodes[:, None] * np.sqrt(variance), weight, basis
 
 
 @lru_cache(maxsize=16)
-def _hermite(orders: int, halvings: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _hermite(orders: int, quarters: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return grid, root of the weights and He_l / sqrt(l!) times it: large factors meet small ones."""
-    step = STEP / 2**halvings
+    step = STEP / 2 ** (quarters / 4)
     z = step * np.arange(-int(REACH / step), int(REACH / step) + 1)
     root = np.exp(-(z**2) / 4) * np.sqrt(step / np.sqrt(2 * np.pi))
     return z, root, _hermite_functions(z, root, orders)

@@ -54,12 +54,31 @@ def _fixed_point(problem: Problem) -> dict[str, Any]:
     }
 
 
+def _mean_field(problem: Problem) -> Any:
+    from tutelage.online.problems import rule
+    from tutelage.problem import in_terms_of_keys
+    from tutelage.regimes import solve_mean_field
+
+    how = problem.theory
+    with in_terms_of_keys():
+        return solve_mean_field(
+            rule(problem),
+            problem.state(),
+            problem.times(),
+            problem.simulation.dim,
+            rtol=how.rtol,
+            atol=how.atol,
+            progress=False,
+        )
+
+
 # By name: the function of a problem, and the version of its equations. Raise the version when the same problem gives
 # other numbers than before, and whenever a default of the problem file changes: stored points are then computed anew.
 RUNS: dict[str, tuple[Callable[[Problem], Any], int]] = {
     "solve": (_solve, 1),
     "simulate": (_simulate, 1),
     "fixed_point": (_fixed_point, 1),
+    "mean_field": (_mean_field, 1),
 }
 
 

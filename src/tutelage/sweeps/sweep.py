@@ -52,7 +52,7 @@ def sweep(
         sequence, or a dict with the keys of ``[[sweep.axes]]`` in a sweep file, as ``{"seeds": 100}`` or ``{"from":
         0.1, "to": 10, "points": 20, "scale": "log"}``. A tuple of parameters with a sequence of tuples: they go
         together. Left out if `base` is a sweep file.
-    run : {"solve", "simulate", "fixed_point"} or callable
+    run : {"solve", "simulate", "fixed_point", "mean_field"} or callable
         What is done at each point. A function is called with the problem (if there is a base) and the axes that are no
         keys of one, and returns a dataset, a dict of arrays, or a number.
     store : path, optional
