@@ -85,7 +85,7 @@ def area(width: float, height: float = 1.0, unit: str = "m") -> dict:
         (GOOD + "independent = true", "key `sweep.axes[0].independent` must be left out unless there are `seeds`"),
         (
             GOOD.replace("[sweep]", '[sweep]\nrun = "slove"'),
-            '`run` must be one of "solve", "simulate", "fixed_point", "module:function"',
+            '`run` must be one of "solve", "simulate", "fixed_point", "mean_field", "module:function"',
         ),
         (GOOD.replace("[sweep]", '[sweep]\nrun = "nowhere:f"'), "`run` must name a function that can be imported"),
         (GOOD.replace("[sweep]", "[sweep]\nkeep = 3"), "key `sweep.keep` must be a list of"),

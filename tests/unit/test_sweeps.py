@@ -84,6 +84,7 @@ def test_keys_know_what_matters_and_nothing_else() -> None:
     others = [
         planned({"rule.lr": [0.1, 0.2]}, BASE | {"rule": {"noise": 0.2}}),
         planned({"rule.lr": [0.1, 0.2]}, run="fixed_point"),
+        planned({"rule.lr": [0.1, 0.2]}, run="mean_field"),
         planned({"rule.lr": [0.1, 0.2]}, keep=["eg"]),
         planned({"rule.lr": [0.1, 0.2]}, version="2"),
     ]

@@ -47,7 +47,7 @@ def growth_rate(lr: float, students: int = 1, noise: float = 0.0) -> float:
 
     Examples
     --------
-    >>> growth_rate(0.1)
+    >>> round(growth_rate(0.1), 12)
     0.16
     """
     eta, K = check_number("lr", lr, minimum=0), check_count("students", students)
@@ -88,7 +88,7 @@ def exit_time(
     Examples
     --------
     >>> round(exit_time(0.1, dim=3000, average="annealed"), 2)
-    10.76
+    10.73
     """
     rate, N = growth_rate(lr, students, noise), check_count("dim", dim)
     T, K = check_number("fraction", fraction, minimum=0, strict=True), students
