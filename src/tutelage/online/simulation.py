@@ -60,8 +60,8 @@ def simulate(
     alpha : float or array, shape (times,)
         Increasing times >= 0; results stand after round(alpha N) steps.
     dim : int
-        Input dimension N >= K + M, up to 10^12 and beyond with the chain, any with `weights` of your own; 1e6 will do for
-        10**6. May be left out with an array of inputs.
+        Input dimension N >= K + M, up to 10^12 and beyond with the chain, any with `weights` of your own; 1e6 will do
+        for 10**6. May be left out with an array of inputs.
     replicas : int
         Number of independent runs. Replica i is the same whether 10 or 1,000 are run.
     seed : int
