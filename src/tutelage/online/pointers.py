@@ -11,7 +11,7 @@ from numba.experimental.function_type import _get_wrapper_address
 __all__ = ["pointer"]
 
 
-class Pointer(types.WrapperAddressProtocol):
+class Pointer:
     """A compiled function of one signature, and its address.
 
     Numba takes a function that it has compiled as an argument, too, but then looks its signature up and its address at
@@ -19,15 +19,12 @@ class Pointer(types.WrapperAddressProtocol):
     """
 
     def __init__(self, function: Any) -> None:
-        self._function, self._signature = function, function.nopython_signatures[0]
-        self._address = _get_wrapper_address(function, self._signature)
+        signature = function.nopython_signatures[0]
+        self._function, self._address = function, _get_wrapper_address(function, signature)
+        self._numba_type_ = types.FunctionType(signature)  # Numba asks for this name, and for the address by the next
 
     def __wrapper_address__(self) -> int:
         return self._address
-
-    def signature(self) -> Any:
-        """Return the signature, as Numba asks for it."""
-        return self._signature
 
     def __call__(self, *arguments: Any) -> Any:
         return self._function(*arguments)
