@@ -1,4 +1,5 @@
-r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time, phase diagrams.
+r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time,
+cosines of students, phase diagrams.
 
 Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
 open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.
@@ -16,6 +17,7 @@ from tutelage.plot.curves import (
     save,
     style,
 )
+from tutelage.plot.histograms import cosines
 from tutelage.plot.phases import phase_diagram
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "GREY",
     "WIDTH",
     "Picture",
+    "cosines",
     "learning_curve",
     "order_parameters",
     "overlaps",

@@ -1,4 +1,4 @@
-r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time, cosines of students.
+r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time.
 
 Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
 open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.
@@ -27,9 +27,8 @@ from matplotlib.rcsetup import cycler
 
 from tutelage import __version__
 from tutelage.errors import check_number, refuse
-from tutelage.regimes.cosines import cosine_histogram
 
-__all__ = ["cosines", "learning_curve", "order_parameters", "overlaps", "save", "style"]
+__all__ = ["learning_curve", "order_parameters", "overlaps", "save", "style"]
 
 WIDTH, HEIGHT = 3.4, 2.6  # inches: one column of a paper
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")  # Okabe-Ito, Tol
@@ -196,43 +195,6 @@ def order_parameters(ode: xarray.Dataset | None, sim: xarray.Dataset | None = No
                 _draw_elements(ax, ds, name, source == "sim")
         axes[-1].set_xlabel(ALPHA)
         _unit_keys(fig, *units[0], *given)
-        _settle(*axes)
-    return fig
-
-
-def cosines(ds: xarray.Dataset, alpha: float | Sequence[float] | None = None, *, bins: int = 40) -> Figure:
-    """Draw how the cosines of students with each teacher are distributed, one panel for each of some times.
-
-    A colour is a teacher unit; every histogram has area one (:func:`tutelage.regimes.cosine_histogram`).
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Theory, mean field or simulation: of the latter all replicas together.
-    alpha : float or sequence of float, optional
-        Times, steps / N: the nearest stored ones are drawn. Default: the first, the middle one and the last.
-    bins : int
-        Number of intervals between -1 and 1.
-    """
-    ds = _check_dataset("ds", ds, ("R", "T"))
-    asked = ds["alpha"].values[[0, ds.sizes["alpha"] // 2, -1]] if alpha is None else np.atleast_1d(alpha)
-    times = [check_number("alpha", time, minimum=0) for time in asked.tolist()]
-    if not times:
-        raise refuse("alpha", "name at least one time", "is empty")
-    indices = np.unique(ds.indexes["alpha"].get_indexer(times, method="nearest"))
-    density = cosine_histogram(ds.isel(alpha=indices), bins)
-    edges, colours = np.linspace(-1, 1, bins + 1), _colours(ds.sizes["teacher"])
-    with style():
-        fig = Picture(figsize=(WIDTH * max(1.0, len(indices) / 2), HEIGHT), layout="constrained")
-        axes = fig.subplots(1, len(indices), sharey=True, squeeze=False)[0]
-        for ax, at in zip(axes, density, strict=True):
-            for n, (values, colour) in enumerate(zip(at.values, colours, strict=True)):
-                ax.stairs(values, edges, color=colour, label=f"teacher {n + 1}")
-            ax.set(xlim=(-1, 1), title=rf"$\alpha$ = {float(at['alpha']):.4g}")
-        fig.supxlabel(r"cosine $R_{in} / \sqrt{Q_{ii} T_{nn}}$", fontsize=8)
-        axes[0].set_ylabel("density of students")
-        if 1 < len(colours) <= ENTRIES:
-            axes[-1].legend()
         _settle(*axes)
     return fig
 
