@@ -97,7 +97,7 @@ class Fields(NamedTuple):
     """Fields that are made of two others each: coefficients and numbers of differences or representatives, (..., 2)."""
 
     coefficient: np.ndarray
-    index: np.ndarray
+    number: np.ndarray
 
 
 def error_from_differences(D: np.ndarray, a: np.ndarray, pairing: Pairing, g: Activation) -> float:
@@ -172,10 +172,10 @@ def _path(pairing: Pairing, units: np.ndarray, tau: np.ndarray) -> Fields:
 
 def _gather(D: np.ndarray, fields: tuple[Fields, ...]) -> np.ndarray:
     """Return the covariances (..., n, n) of n fields."""
-    shape = np.broadcast_shapes(*(field.index.shape[:-1] for field in fields))
+    shape = np.broadcast_shapes(*(field.number.shape[:-1] for field in fields))
     out = np.empty((*shape, len(fields), len(fields)))
     for p, one in enumerate(fields):
         for q, two in enumerate(fields[: p + 1]):
-            pairs = D[one.index[..., :, None], two.index[..., None, :]]
+            pairs = D[one.number[..., :, None], two.number[..., None, :]]
             out[..., p, q] = out[..., q, p] = np.einsum("...a,...b,...ab->...", one.coefficient, two.coefficient, pairs)
     return out
