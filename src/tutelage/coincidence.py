@@ -18,6 +18,7 @@ real weight vectors it is known to full relative accuracy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -121,7 +122,13 @@ def _rule(D: np.ndarray, pairing: Pairing, apart: np.ndarray, g: Activation) -> 
     size = D.diagonal()
     distance = (size[apart] / (1 + size[pairing.partner[apart]] * (pairing.sign[apart] != 0))).max()
     enough = [count for near, count in ENOUGH if distance < near and not g.kinks]
-    nodes, weights = np.polynomial.legendre.leggauss(enough[0] if enough else NODES)
+    return _gauss_legendre(enough[0] if enough else NODES)
+
+
+@lru_cache
+def _gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and weights of Gauss's rule between 0 and 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
     return (nodes + 1) / 2, weights / 2
 
 
