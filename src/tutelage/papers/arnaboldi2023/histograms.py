@@ -61,8 +61,8 @@ def cosine_histograms(
     ranks = (np.arange(students) + 0.5) / students
     summary = {"distance from uniform at the start": float(np.abs(np.sort(first) - (2 * ranks - 1)).max() / 2)}
     for name, values in (("mean field", last), ("SGD", cosines(sgd)[0, -1, :, 0].values)):
-        summary[f"{name}: share of units within 0.05 of 1 at the end"] = float((values > 0.95).mean())
-        summary[f"{name}: share of units within 0.05 of -1 at the end"] = float((values < -0.95).mean())
+        summary[f"{name}: share of units within 0.05 of 1 at its last time"] = float((values > 0.95).mean())
+        summary[f"{name}: share of units within 0.05 of -1 at its last time"] = float((values < -0.95).mean())
     figure = draw(field, field["alpha"].values, bins=bins)
     for ax, density in zip(figure.axes, cosine_histogram(sgd, bins), strict=False):
         ax.plot(density["cosine"], density[0], "o", color="C1", ms=3, mew=0.5, mfc="none")
