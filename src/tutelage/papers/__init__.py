@@ -75,6 +75,6 @@ def catalogue() -> dict[str, Figure]:
     >>> catalogue()["goldt2019/surplus-units"].reference
     'Goldt et al., NeurIPS 2019, Fig. 2'
     """
-    from tutelage.papers import goldt2019
+    from tutelage.papers import arnaboldi2023, goldt2019
 
-    return {figure.name: figure for figure in goldt2019.FIGURES}
+    return {figure.name: figure for figure in goldt2019.FIGURES + arnaboldi2023.FIGURES}

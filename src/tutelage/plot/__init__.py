@@ -11,6 +11,7 @@ from tutelage.plot.curves import (
     GREY,
     WIDTH,
     Picture,
+    cosines,
     learning_curve,
     order_parameters,
     overlaps,

@@ -1,0 +1,192 @@
+"""Arnaboldi et al. 2023: each finding, asserted on the data of its quick figure and, slow, of its full one."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tutelage.papers import Reproduction, catalogue
+from tutelage.plot import save as save_picture
+from tutelage.regimes import cosines, exit_times
+from tutelage.results import load, save
+
+NAMES = [
+    "specialisation",
+    "dimension-independence",
+    "low-dimension",
+    "high-dimension",
+    "label-noise",
+    "invariant-subspace",
+    "dropped-correlations",
+    "square-dropped-correlations",
+    "cosine-histograms",
+    "escape",
+    "exit-time",
+]
+SIZES = ["quick", pytest.param("full", marks=pytest.mark.slow)]
+
+
+@cache
+def made(name: str, size: str) -> Reproduction:
+    return catalogue()[f"arnaboldi2023/{name}"].run(quick=size == "quick")
+
+
+def curves(result: Reproduction, kind: str) -> dict[int, np.ndarray]:
+    """Return eg by the number in the names of datasets that begin with `kind`; of SGD the mean over replicas."""
+    found = {}
+    for label, ds in result.datasets.items():
+        if label.startswith(f"{kind}-"):
+            eg = ds["eg"].mean("replica") if "replica" in ds.dims else ds["eg"]
+            found[int(label.split("-")[-1][1:])] = eg.values
+    return found
+
+
+def gap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the largest distance, in units of the error at the start."""
+    return float(np.abs(one - other).max() / other[0])
+
+
+def factor(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.exp(np.abs(np.log(one / other)).max()))
+
+
+def test_catalogue_has_every_figure():
+    assert [name for name in catalogue() if name.startswith("arnaboldi2023/")] == [f"arnaboldi2023/{n}" for n in NAMES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_quick_figure_can_be_saved(name, tmp_path):
+    result = made(name, "quick")
+    for label, ds in result.datasets.items():
+        save(ds, tmp_path / f"{label}.nc")
+        assert load(tmp_path / f"{label}.nc").equals(ds)
+    assert save_picture(result.figure, tmp_path / "figure.png").stat().st_size > 10_000
+    assert all(isinstance(value, float) and np.isfinite(value) for value in result.summary.values())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_units_turn_to_the_middle_then_to_one_teacher_unit(size):
+    ds = made("specialisation", size).datasets
+    along, run = cosines(ds["ode"]), cosines(ds["sgd"])[0]
+    middle = (along.sum("teacher") / np.sqrt(2)).median("student")
+    assert middle[0] < 0.2
+    assert middle.max() > 0.9
+    assert middle[-1] < 0.8  # a unit on one teacher unit has 0.71
+    assert along[-1].max("teacher").min() > (0.95 if size == "quick" else 0.995)
+    assert set(along.isel(alpha=-1).values.argmax(1)) == {0, 1}
+    assert np.abs(run - along).max() < 0.08
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_one_curve_in_all_dimensions_with_larger_fluctuations_in_fewer(size):
+    result = made("dimension-independence", size)
+    theory, sgd = result.datasets["ode"], curves(result, "sgd")
+    late, spread = theory["alpha"].values * 0.05 / 10 > 100, {}  # t = lr alpha/K
+    for N, eg in sgd.items():
+        assert factor(eg[~late], theory["eg"].values[~late]) < 1.06
+        runs = result.datasets[f"sgd-N{N}"]["eg"].values[:, late]
+        spread[N] = np.sqrt((np.log(runs / theory["eg"].values[late]) ** 2).mean())
+    assert spread[min(sgd)] > 1.5 * spread[max(sgd)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_wide_students_follow_the_mean_field_of_few_dimensions(size):
+    result = made("low-dimension", size)
+    field, sgd = curves(result, "mean-field"), curves(result, "sgd")
+    assert all(gap(sgd[K], field[K]) < 0.08 for K in sgd if K in field)
+    *narrow, widest = field
+    apart = [gap(field[K], field[widest]) for K in narrow]
+    assert apart == sorted(apart, reverse=True)
+    assert apart[0] > 2 * apart[-1]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_wide_students_follow_the_mean_field_of_many_dimensions(size):
+    result = made("high-dimension", size)
+    field, sgd = curves(result, "mean-field"), curves(result, "sgd")
+    assert all(gap(sgd[K], field[K]) < 0.06 for K in sgd)
+    assert all(sgd[K][-1] < 0.05 * sgd[K][0] for K in sgd)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_plateaus_are_those_of_gradient_flow_with_noise(size):
+    ds = made("label-noise", size).datasets
+    errors = ds["errors"]
+    assert np.abs(errors["sgd"] / errors["ode"] - 1).max() < 0.1
+    strong = errors.isel(variance=slice(-1 if size == "quick" else -3, None))  # the others are not there yet
+    assert np.abs(strong["sgd"] / strong["plateau"] - 1).max() < 0.15
+    assert ds["flow"]["eg"][-1] < 0.05 * errors["sgd"][-1]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_span_of_the_teacher_is_invariant(size):
+    result = made("invariant-subspace", size)
+    field, sgd = curves(result, "mean-field"), curves(result, "sgd")
+    widths = sorted(sgd)
+    assert all(gap(sgd[K], field[K]) < 0.03 for K in widths)
+    assert all(result.datasets[f"mean-field-K{K}"]["q"].max() < 1e-14 for K in widths)
+    off = [float(result.datasets[f"sgd-K{K}"]["q"].max()) for K in widths]
+    assert off[0] > 2 * off[-1] > 1e-6
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_dropped_correlations_are_missed_late_however_wide(size):
+    result = made("dropped-correlations", size)
+    wrong, right = curves(result, "mean-field"), curves(result, "finite")
+    off = [factor(wrong[K], right[K]) for K in sorted(wrong)]
+    assert all(factor(wrong[K][:1], right[K][:1]) < 1.001 for K in wrong)
+    assert min(off) > 1.15
+    assert off[-1] > 0.9 * off[0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_dropped_correlations_of_squares_are_missed_from_the_start(size):
+    result = made("square-dropped-correlations", size)
+    wrong, right = curves(result, "mean-field"), curves(result, "finite")
+    off = [right[K][0] / wrong[K][0] for K in sorted(wrong)]
+    assert min(off) > 1.4
+    assert off[-1] > 0.9 * off[0]
+    for K in wrong:  # <xi^2> = 1/(N - M) of the cosine between random directions off the span, N = 5, M = 2
+        q = result.datasets[f"mean-field-K{K}"]["q"].values[0]
+        missed = (q.sum() ** 2 - (q**2).sum()) / (3 * K**2)
+        assert right[K][0] - wrong[K][0] == pytest.approx(missed, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_cosines_go_from_uniform_to_both_ends(size):
+    ds = made("cosine-histograms", size).datasets
+    field, run = cosines(ds["mean-field"])[:, :, 0], cosines(ds["sgd"])[0, :, :, 0]
+    for values in (field[0], run[0]):
+        assert stats.kstest(values, stats.uniform(-1, 2).cdf).pvalue > 0.01
+    shares = [float((sign * field[-1] > 0.95).mean()) for sign in (1, -1)]
+    assert sum(shares) > 0.93
+    assert min(shares) > 0.4
+    assert stats.ks_2samp(field[run.sizes["alpha"] - 1], run[-1]).pvalue > 0.01
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_single_runs_escape_at_scattered_times(size):
+    ds = made("escape", size).datasets
+    ode = exit_times(ds["ode"])[0]
+    times = {name: exit_times(ds[name]) for name in ("sgd", "sde")}
+    for each in times.values():
+        assert np.isfinite(each).all()
+        assert 0.3 < each.std(ddof=1) / each.mean() < 1.5
+        assert each.min() < ode < each.max()
+    error = np.hypot(*(stats.sem(each) for each in times.values()))
+    assert abs(times["sgd"].mean() - times["sde"].mean()) < 4 * error
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_width_shortens_the_escape_by_a_bounded_factor(size):
+    times = made("exit-time", size).datasets["times"]
+    assert (np.abs(times["ode"] - times["quenched"]) < 4 * times["ode_sem"]).all()
+    for name in ("quenched", "ode", "sgd"):
+        assert (times[name].diff("students") < 0).all()
+        ratio = times[name].isel(students=0) / times[name].isel(students=-1)
+        assert (ratio > 4).all()
+        assert (ratio < 20).all()
+        assert (times[name].diff("dim") > 0).all()
