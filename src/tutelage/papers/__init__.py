@@ -75,6 +75,6 @@ def catalogue() -> dict[str, Figure]:
     >>> catalogue()["goldt2019/surplus-units"].reference
     'Goldt et al., NeurIPS 2019, Fig. 2'
     """
-    from tutelage.papers import goldt2019
+    from tutelage.papers import goldt2019, veiga2022
 
-    return {figure.name: figure for figure in goldt2019.FIGURES}
+    return {figure.name: figure for paper in (goldt2019, veiga2022) for figure in paper.FIGURES}
