@@ -39,21 +39,8 @@ def relative(values, reference) -> float:
     return float(np.abs(np.asarray(values) / np.asarray(reference) - 1).max())
 
 
-def test_catalogue_names_every_figure_and_its_finding_in_one_sentence():
-    figures = catalogue()
-    assert list(figures) == [f"goldt2019/{name}" for name in NAMES]
-    for name, figure in figures.items():
-        assert figure.name == name
-        assert figure.finding.endswith(".")
-        assert ". " not in figure.finding
-        assert figure.reference.startswith("Goldt et al.")
-        assert figure.experiment.__doc__
-        assert "Finding:" in figure.experiment.__doc__
-        defaults = figure.experiment.__kwdefaults__ | dict(
-            zip(figure.experiment.__code__.co_varnames, figure.experiment.__defaults__, strict=False)
-        )
-        assert set(figure.quick) <= set(defaults)
-        assert all(figure.quick[key] != defaults[key] for key in figure.quick)
+def test_catalogue_has_every_figure():
+    assert [name for name in catalogue() if name.startswith("goldt2019/")] == [f"goldt2019/{name}" for name in NAMES]
 
 
 def test_smallest_figure_runs_and_can_be_saved(tmp_path):

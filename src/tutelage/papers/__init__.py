@@ -77,4 +77,4 @@ def catalogue() -> dict[str, Figure]:
     """
     from tutelage.papers import goldt2019, veiga2022
 
-    return {figure.name: figure for paper in (goldt2019, veiga2022) for figure in paper.FIGURES}
+    return {figure.name: figure for figure in goldt2019.FIGURES + veiga2022.FIGURES}

@@ -67,7 +67,7 @@ FIGURES = (
         "plateau that falls with the dimension.",
         f"{PAPER}, Figs. 4a and 5a",
         dimension_curves,
-        {"dims": (30, 100), "steps": 1e6},
+        {"dims": (30, 100), "steps": 5e5},
     ),
     Figure(
         "veiga2022/dimension-plateaus",

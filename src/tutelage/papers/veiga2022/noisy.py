@@ -72,7 +72,7 @@ def bad_learning(
     at finite d, where drift is left, of order d^theta. The second one is the larger at d = 1000, and grows with time.
     """
     t, state = np.r_[0, np.geomspace(0.1, t_max, TIMES)], span_start(students, teachers, seed)
-    theory = {"": limit("bad learning", students, state, t, Delta=Delta)}
+    theory, infinite = {}, limit("bad learning", students, state, t, Delta=Delta)
     runs: dict[str, xarray.Dataset] = {}
     for i, d in enumerate(dims):
         setup, label = problem(students, teachers, d, theta, Delta=Delta), f"$d = 10^{{{np.log10(d):.3g}}}$"
@@ -80,14 +80,14 @@ def bad_learning(
         theory[label] = in_time(solve(rule_of(setup), state, t / scale), scale)
         runs[label] = sgd(setup, state, t, replicas=replicas, seed=seed + i)
     early = (t > 0) & (t <= 10)
-    error = theory[""]["eg"].values[early]
+    error = infinite["eg"].values[early]
     offset = [_rms(theory[label]["eg"].values[early] / error - 1) for label in runs]
     spread = [_spread(ds) for ds in runs.values()]
     parameters: dict[str, float | str] = {"students": students, "teachers": teachers, "theta": theta, "Delta": Delta}
     distances = table({"dim": dims}, {"spread": spread, "offset": offset}, parameters)
     with page(2) as (figure, (top, bottom)):
         time = rf"$t = \mathrm{{steps}}/d^{{\,{1 + 2 * theta:g}}}$"
-        draw(top, theory, runs, title=f"$\\kappa + \\delta = {theta:g}$; black: $d \\to \\infty$", time=time)
+        draw(top, theory | {r"$d \to \infty$": infinite}, runs, title=f"$\\kappa + \\delta = {theta:g}$", time=time)
         _draw_distances(bottom, distances)
     summary = {f"d = {d:g}: spread of runs": value for d, value in zip(dims, spread, strict=True)}
     summary |= {f"d = {d:g}: offset of the equations": value for d, value in zip(dims, offset, strict=True)}
@@ -95,7 +95,7 @@ def bad_learning(
     summary |= {"exponent of the offset": power(dims, offset), "predicted exponent of the offset": theta}
     datasets = {f"ode {d:.0e}": theory[label] for d, label in zip(dims, runs, strict=True)}
     datasets |= {f"sgd {d:.0e}": ds for d, ds in zip(dims, runs.values(), strict=True)}
-    return Reproduction({"limit": theory[""], **datasets, "distances": distances}, figure, summary)
+    return Reproduction({"limit": infinite, **datasets, "distances": distances}, figure, summary)
 
 
 def _rms(values: np.ndarray) -> float:

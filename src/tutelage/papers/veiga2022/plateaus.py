@@ -67,7 +67,7 @@ def label_noise(
     as t^-1.8 up to t = 10^4; from other starts of ours the local exponent is as steep as -2.7 there, and then tends to
     -2: the two units on one teacher unit align with it ever more slowly, their distance being of order t^(-1/2) and
     the error of its fourth power. Where noise is as large as Delta = 0.01, the error goes on falling below linear
-    response, from our start by 15 % at t = 10^4: noise makes such pairs part.
+    response, from our start by 15 % at t = 10^4: pairs part without end, and their units grow long.
     """
     t, state = np.r_[0, np.geomspace(0.1, t_max, TIMES)], span_start(students, teachers, seed)
     ode, runs, summary = {}, {}, {}
