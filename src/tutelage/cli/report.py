@@ -7,6 +7,7 @@ enough replicas resolve.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -128,6 +129,8 @@ def closing(theory: xarray.Dataset | None, simulation: xarray.Dataset, gaussian:
     if in_errors is not None:
         first = f"Largest deviation: {_say(in_errors, True)}"
     against = f"theory is the limit of large N and leaves a systematic part of order 1/N = {1 / N:.1e}"
+    if (terms := json.loads(theory.attrs["settings"])["rule"]["terms"]) != "full":
+        against += f', and has the terms "{terms}" alone where SGD has all'
     if not gaussian:
         against = "theory assumes Gaussian inputs, these are not, and the deviations are the price of that assumption"
     return (

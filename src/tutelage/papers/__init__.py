@@ -75,6 +75,7 @@ def catalogue() -> dict[str, Figure]:
     >>> catalogue()["goldt2019/surplus-units"].reference
     'Goldt et al., NeurIPS 2019, Fig. 2'
     """
-    from tutelage.papers import arnaboldi2023, goldt2019
+    from tutelage.papers import arnaboldi2023, goldt2019, veiga2022
 
-    return {figure.name: figure for figure in goldt2019.FIGURES + arnaboldi2023.FIGURES}
+    figures = goldt2019.FIGURES + arnaboldi2023.FIGURES + veiga2022.FIGURES
+    return {figure.name: figure for figure in figures}

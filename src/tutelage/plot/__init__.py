@@ -11,7 +11,6 @@ from tutelage.plot.curves import (
     GREY,
     WIDTH,
     Picture,
-    cosines,
     learning_curve,
     order_parameters,
     overlaps,

@@ -41,7 +41,7 @@ class Limit:
         "gradient flow" or, if the width grows, "mean field" (both: kappa + delta > 0); "high dimension (Saad & Solla)"
         (= 0); "bad learning" (between -1/2 and 0); "no equations" (from -1/2 down).
     clock : float or None
-        The unit of time takes d^clock steps: 1 + max(theta, 2 theta), theta = kappa + delta, for theta >= 0 that is 1
+        The unit of time takes d^clock steps: 1 + min(theta, 2 theta), theta = kappa + delta: for theta >= 0 that is 1
         + theta, below 1 + 2 theta.
     c1, c2 : int or None
         Whether the terms of order :math:`g_0 = \gamma_0/p_0` (drift) and :math:`g_0^2` (noise of the steps) are there:
