@@ -54,10 +54,9 @@ def exit_time(
     Notes
     -----
     v = 1/K, v_star = 1, square units, one teacher unit; times are alpha = steps/N. The closed form is linear about no
-    overlap at all and holds where N times `fraction` is large: at N = 300 the equations are off it. The closed form is one
-    of the equations, not of SGD: the noise of its own steps shortens the exits of starts that are close to no overlap,
-    and SGD leaves up to 30 % sooner on average with two or four units; from four to eight it gains little at N = 3000,
-    nothing at N = 1000.
+    overlap at all and holds where N times `fraction` is large (at N = 300 it is off). It is of the equations,
+    not of SGD: the noise of its own steps shortens the exits of starts that are close to no overlap, and SGD leaves up
+    to 30 % sooner on average with two or four units; from four to eight it gains little at N = 3000, nothing at 1000.
     """
     names = (*AVERAGES, "ode", "sgd", "ode_sem", "sgd_sem")
     found = {name: np.empty((len(dims), len(students))) for name in names}
