@@ -34,7 +34,7 @@ FALLS = -0.12  # exponent in d of what falls with d, and is not just scattered a
 
 
 def phase_diagram(
-    kappas: Sequence[float] = (0.0, 0.2, 0.4),
+    kappas: Sequence[float] = (0.0, 0.15, 0.3),
     thetas: Sequence[float] = (-0.75, -0.5, -0.25, 0.0, 0.25, 0.5),
     *,
     dims: tuple[int, int] = (50, 800),
@@ -42,7 +42,7 @@ def phase_diagram(
     units: int = 2,
     g: float = 2.0,
     Delta: float = 0.03,
-    t_max: float = 40.0,
+    t_max: float = 30.0,
     replicas: int = 4,
     spread_replicas: int = 256,
     seed: int = 0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tutelage.errors import refuse
 from tutelage.online.ode import solve
 from tutelage.papers import Reproduction
 from tutelage.papers.goldt2019.setting import page, table
@@ -202,9 +203,8 @@ def dimension_plateaus(
         setup = problem(students, teachers, d, theta, Delta=Delta)
         found = predict(rule_of(setup), span_start(students, teachers, seed))
         if found.perfect is None or found.plateau_all_orders is None:
-            raise RuntimeError(
-                "no plateau is known, as p is not a multiple of k, or gamma/p is above the critical rate"
-            )
+            allowed = f"be a multiple of the {teachers} teacher units, at rates below the critical one"
+            raise refuse("students", allowed, f"is {students}, at gamma/p = {setup.gamma / students:.3g}")
         runs = sgd(setup, found.perfect, np.linspace(0, t_max, 41), replicas=replicas, seed=seed + sum(index))
         values[index], errors[index] = late(runs)
         theory[index] = found.plateau_all_orders
