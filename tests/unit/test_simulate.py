@@ -703,3 +703,8 @@ def test_a_forecast_knows_what_was_done_before(monkeypatch) -> None:
     with pytest.warns(UserWarning, match=r"takes about (1\.\d|2\d) (days|hours)"):  # 1e4 a second: 28 hours
         forecast.see(610.0)
     forecast.see(611.0)  # said once
+    forecast = runs.Forecast(total=1e6, resumed=0.0)
+    forecast.see(10.0)
+    time.sleep(0.06)
+    forecast.see(60.0, looked=0.06)  # which would be 20 minutes, had it not been spent on looking
+    assert not forecast.settled

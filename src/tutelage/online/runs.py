@@ -103,6 +103,7 @@ class Run:
     bound: float  # no order parameter grows beyond it
     steps: int = 0
     recorded: int = 0  # how many targets have been passed
+    looked: float = 0.0  # seconds spent on recording
     records: dict[str, np.ndarray] = field(default_factory=dict)  # (replicas, times, ...), NaN where not recorded
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -138,11 +139,12 @@ class Run:
         """Record the state at every target that equals the present step."""
         if self.recorded == len(self.targets) or self.targets[self.recorded] != self.steps:
             return
-        seen = self.engine.observe()
+        begin, seen = time.monotonic(), self.engine.observe()
         while self.recorded < len(self.targets) and self.targets[self.recorded] == self.steps:
             for name, value in seen.items():
                 self.records[name][:, self.recorded] = value
             self.recorded += 1
+        self.looked += time.monotonic() - begin
 
     def advance(self, count: int) -> None:
         """Make `count` steps and see whether they diverge."""
@@ -163,18 +165,24 @@ class Run:
 
 @dataclass(eq=False)
 class Forecast:
-    """How long a run takes, measured once it is under way, and said once if that is LONG."""
+    """How long a run takes, measured once it is under way, and said once if that is LONG.
+
+    Only the time of steps counts: with logarithmic times a run begins by looking more often than it steps.
+    """
 
     total: float
     resumed: float  # how much of it was done before
     begin: tuple[float, float] | None = None  # when the first steps were seen, and how many
     settled: bool = False
 
-    def see(self, done: float) -> None:
-        """Look at how much is done now; warn the caller of `simulate`, once, if the rest takes long."""
+    def see(self, done: float, looked: float = 0.0) -> None:
+        """Look at how much is done now; warn the caller of `simulate`, once, if the rest takes long.
+
+        `looked` is how long each worker has spent on recording.
+        """
         if self.settled or done == self.resumed:
             return
-        now = time.monotonic()
+        now = time.monotonic() - looked
         self.begin = self.begin or (now, done)
         passed = now - self.begin[0]
         if passed < TRIAL or done == self.begin[1]:
@@ -240,7 +248,7 @@ def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None
                 time.sleep(min(LOOK, 0.002 * (1 + sum(run.steps for run in runs[:1]))))
                 done = _done(runs)
                 report(done)
-                forecast.see(done)
+                forecast.see(done, sum(run.looked for run in runs) / workers)
                 if file is not None and time.monotonic() - saved > file.interval:
                     file.write(runs)
                     saved = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +66,7 @@ def descend(
     """Return runs of SGD from given weights: they fit in any dimension, where random ones need N >= K + M."""
     rule = OnlineSGD(activation, **problem.to_ours().rule)
     how: Any = {"dim": problem.d, "replicas": replicas, "seed": seed}
-    with warnings.catch_warnings():
-        # The first times are so close that looking at many units takes longer than the steps: no pace to go by.
-        warnings.filterwarnings("ignore", "this simulation takes")
-        return simulate(rule, start(problem, weights), alpha, weights=weights, **how)
+    return simulate(rule, start(problem, weights), alpha, weights=weights, **how)
 
 
 def largest_ratio(
