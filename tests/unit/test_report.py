@@ -123,3 +123,9 @@ def test_simulation_alone():
     assert "nan" not in text
     assert report.closing(None, simulation()) == "Standard errors are over 4 replicas."
     assert report.closing(None, simulation(replicas=1, sem=np.nan)) == "One replica has no standard error."
+
+
+def test_closing_says_which_terms_theory_has():
+    curve = theory()
+    curve.attrs["settings"] = '{"rule": {"terms": "flow"}}'
+    assert 'has the terms "flow" alone' in report.closing(curve, simulation())

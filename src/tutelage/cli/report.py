@@ -129,7 +129,8 @@ def closing(theory: xarray.Dataset | None, simulation: xarray.Dataset, gaussian:
     if in_errors is not None:
         first = f"Largest deviation: {_say(in_errors, True)}"
     against = f"theory is the limit of large N and leaves a systematic part of order 1/N = {1 / N:.1e}"
-    if (terms := json.loads(theory.attrs["settings"])["rule"]["terms"]) != "full":
+    settings = json.loads(theory.attrs.get("settings", "{}"))
+    if (terms := settings.get("rule", {}).get("terms", "full")) != "full":
         against += f', and has the terms "{terms}" alone where SGD has all'
     if not gaussian:
         against = "theory assumes Gaussian inputs, these are not, and the deviations are the price of that assumption"
