@@ -38,7 +38,7 @@ def bad_learning(
     *,
     theta: float = -0.375,
     Delta: float = 1e-3,
-    t_max: float = 1e4,
+    t_max: float = 1e3,
     replicas: int = 32,
     seed: int = 0,
 ) -> Reproduction:
