@@ -101,26 +101,37 @@ class Fields(NamedTuple):
     number: np.ndarray
 
 
-def error_from_differences(D: np.ndarray, a: np.ndarray, pairing: Pairing, g: Activation) -> float:
-    """Return eps_g from the covariance D (P, P) of differences and representatives and the signed readout a (P,)."""
+def error_from_differences(D: np.ndarray, a: np.ndarray, pairing: Pairing, g: Activation) -> np.ndarray:
+    """Return eps_g of states with the same pairs: covariances D (..., P, P) of differences and representatives.
+
+    The signed readouts are a (..., P).
+    """
+    batch = D.shape[:-2]
+    D, a = D.reshape(-1, *D.shape[-2:]), a.reshape(-1, a.shape[-1])
     apart, alone = np.flatnonzero(pairing.apart), np.flatnonzero(~pairing.apart)
-    u = a.copy()
-    np.add.at(u, pairing.partner[apart], pairing.sign[apart] * a[apart])
-    total = u[alone] @ gaussian.I2(g, _gather(D, (_own(alone[:, None]), _own(alone)))) @ u[alone]
+    lift = np.zeros(D.shape[1:])
+    lift[apart, pairing.partner[apart]] = pairing.sign[apart]
+    u = (a + a @ lift)[:, alone]
+    total = _form(u, gaussian.I2(g, _gather(D, (_own(alone[:, None]), _own(alone)))), u)
     if len(apart):
         rule = _rule(D, pairing, apart, g)
-        rows = max(1, BLOCK // (2 * len(rule[0]) ** 2 * len(apart)))
+        rows = max(1, BLOCK // (2 * len(rule[0]) ** 2 * len(apart) * len(D)))
         for begin in range(0, len(apart), rows):
             some = apart[begin : begin + rows]
-            total += 2 * a[some] @ _cross(D, pairing, some, alone, g, rule) @ u[alone]
-            total += a[some] @ _square(D, pairing, some, apart, g, rule) @ a[apart]
-    return max(float(total) / 2, 0.0)
+            total = total + 2 * _form(a[:, some], _cross(D, pairing, some, alone, g, rule), u)
+            total = total + _form(a[:, some], _square(D, pairing, some, apart, g, rule), a[:, apart])
+    return np.maximum(total / 2, 0.0).reshape(batch)
+
+
+def _form(x: np.ndarray, matrix: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return x' M y of each of a stack."""
+    return np.einsum("ti,tij,tj->t", x, matrix, y)
 
 
 def _rule(D: np.ndarray, pairing: Pairing, apart: np.ndarray, g: Activation) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and weights for tau between 0 and 1."""
-    size = D.diagonal()
-    distance = (size[apart] / (1 + size[pairing.partner[apart]] * (pairing.sign[apart] != 0))).max()
+    size = np.diagonal(D, axis1=1, axis2=2)
+    distance = (size[:, apart] / (1 + size[:, pairing.partner[apart]] * (pairing.sign[apart] != 0))).max()
     enough = [count for near, count in ENOUGH if distance < near and not g.kinks]
     return _gauss_legendre(enough[0] if enough else NODES)
 
@@ -140,7 +151,7 @@ def _cross(
     g: Activation,
     rule: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Return <h_a g(x_r)>, shape (apart, alone)."""
+    """Return <h_a g(x_r)>, shape (states, apart, alone)."""
     path = _path(pairing, apart[:, None, None], rule[0])
     fields = path, _own(apart[:, None, None]), _own(alone[:, None])
     return gaussian.I3(g, _gather(D, fields)) @ rule[1]
@@ -154,7 +165,7 @@ def _square(
     g: Activation,
     rule: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Return <h_a h_b>, shape (some, apart); the square of tau's is cut along its diagonal, where ReLU has a kink."""
+    """Return <h_a h_b>, shape (states, some, apart); the square of tau's is cut at its diagonal, ReLU's kink."""
     tau, fraction = np.meshgrid(rule[0], rule[0], indexing="ij")
     weight = (np.outer(rule[1], rule[1]) * tau).ravel()
     far, near = tau.ravel(), (tau * fraction).ravel()
@@ -178,11 +189,12 @@ def _path(pairing: Pairing, units: np.ndarray, tau: np.ndarray) -> Fields:
 
 
 def _gather(D: np.ndarray, fields: tuple[Fields, ...]) -> np.ndarray:
-    """Return the covariances (..., n, n) of n fields."""
+    """Return the covariances (states, ..., n, n) of n fields."""
     shape = np.broadcast_shapes(*(field.number.shape[:-1] for field in fields))
-    out = np.empty((*shape, len(fields), len(fields)))
+    fields = tuple(Fields(*(x.reshape((1,) * (len(shape) + 1 - x.ndim) + x.shape) for x in field)) for field in fields)
+    out = np.empty((len(D), *shape, len(fields), len(fields)))
     for p, one in enumerate(fields):
         for q, two in enumerate(fields[: p + 1]):
-            pairs = D[one.number[..., :, None], two.number[..., None, :]]
+            pairs = D[:, one.number[..., :, None], two.number[..., None, :]]
             out[..., p, q] = out[..., q, p] = np.einsum("...a,...b,...ab->...", one.coefficient, two.coefficient, pairs)
     return out

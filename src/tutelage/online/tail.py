@@ -16,7 +16,7 @@ from tutelage import coincidence
 from tutelage.coincidence import Pairing
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.vector import constants, units
-from tutelage.overlaps import Overlaps
+from tutelage.overlaps import Overlaps, stacked
 
 __all__ = ["Tail"]
 
@@ -78,15 +78,27 @@ class Tail:
         K, M = self.state.students, self.state.teachers
         velocity, both = pointer(tail_velocity), units(self.rule)
         model = constants(self.rule, self.state)._replace(partner=self.partner, sign=self.sign)
-        y, states, status = self.y.copy(), np.empty_like(out), kernel.RUNNING
+        y, states, status, begin = self.y.copy(), np.empty_like(out), kernel.RUNNING, done
         while status == kernel.RUNNING:
-            first, atol = done, self._tolerance(y, rtol)
             alpha, h, done, status = kernel.advance(
-                velocity, y, alpha, h, model, *both, K, times, done, states, rtol, atol, np.inf, STEPS
+                velocity,
+                y,
+                alpha,
+                h,
+                model,
+                *both,
+                K,
+                times,
+                done,
+                states,
+                rtol,
+                self._tolerance(y, rtol),
+                np.inf,
+                STEPS,
             )
-            for t in range(first, done):
-                out[t], errors[t] = self._leave(states[t], K, M)
             report(alpha)
+        if done > begin:
+            out[begin:done], errors[begin:done] = self._leave(states[begin:done], K, M)
         return status, done
 
     def _tolerance(self, y: np.ndarray, rtol: float) -> np.ndarray:
@@ -97,12 +109,12 @@ class Tail:
         sizes = [np.full(K * M, np.sqrt(square)), np.full(K * K, square), np.full(K, np.sqrt(square))]
         return rtol * np.concatenate(sizes)
 
-    def _leave(self, y: np.ndarray, K: int, M: int) -> tuple[np.ndarray, float]:
-        """Return the state vector (R, Q, v) and the generalisation error of a vector of differences."""
-        G, E, v = y[: K * M].reshape(K, M), y[K * M : K * M + K * K].reshape(K, K), y[K * M + K * K :]
+    def _leave(self, y: np.ndarray, K: int, M: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return state vectors (R, Q, v) and generalisation errors of vectors of differences (times, size)."""
+        G, E, v = y[:, : K * M].reshape(-1, K, M), y[:, K * M : K * M + K * K].reshape(-1, K, K), y[:, K * M + K * K :]
         T, S = self.state.T, np.eye(M)[self.partner] * self.sign[:, None]
-        Q = E + G @ S.T + S @ G.T + S @ T @ S.T
+        Q = E + G @ S.T + S @ np.swapaxes(G, 1, 2) + S @ T @ S.T
         pairing = Pairing(np.concatenate([K + self.partner, np.arange(K, K + M)]), np.append(self.sign, np.ones(M)))
-        a = np.concatenate([v, -self.state.v_star])
-        error = coincidence.error_from_differences(np.block([[E, G], [G.T, T]]), a, pairing, self.rule.student)
-        return np.concatenate([(S @ T + G).ravel(), Q.ravel(), v]), error
+        D, a = stacked(E, G, T, v, self.state.v_star)
+        errors = coincidence.error_from_differences(D, a, pairing, self.rule.student)
+        return np.concatenate([(S @ T + G).reshape(len(y), -1), Q.reshape(len(y), -1), v], 1), errors
