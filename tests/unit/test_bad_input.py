@@ -131,6 +131,7 @@ def test_overlaps_of_weights() -> None:
         ("teacher_activation", "'ERF'", {"teacher_activation": "ERF"}),
         ("terms", "'noise'", {"terms": "noise"}),
         ("constraint", "'ball'", {"constraint": "ball"}),
+        ("constraint", "''", {"constraint": ""}),
     ],
 )
 def test_rule(name: str, given: str, changes: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ __all__ = ["OnlineSGD", "Rates"]
 
 TRAIN = ("first", "both", "readout")
 TERMS = ("flow", "flow+noise", "full")  # with none, the noise's, or all terms of order lr^2
-CONSTRAINTS = (None, "sphere")
+CONSTRAINTS = ("sphere",)  # or None
 ROUND = 1e-8  # how far Q_kk may be from 1 where a run on the sphere begins
 
 
@@ -109,7 +109,7 @@ class OnlineSGD:
             "batch": check_count("batch", self.batch),
             "train": check_choice("train", self.train, TRAIN),
             "terms": check_choice("terms", self.terms, TERMS),
-            "constraint": self.constraint and check_choice("constraint", self.constraint, CONSTRAINTS[1:]),
+            "constraint": None if self.constraint is None else check_choice("constraint", self.constraint, CONSTRAINTS),
         }
         if self.lr_readout is not None:
             checked["lr_readout"] = check_number("lr_readout", self.lr_readout, minimum=0)
