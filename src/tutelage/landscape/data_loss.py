@@ -72,7 +72,9 @@ class DataLoss:
     def _blocks(self, rows: int) -> list[Block]:
         """Return the samples in blocks for arrays of `rows` rows."""
         length = min(MOST, max(FEWEST, CACHE // (8 * rows) // 32 * 32))
-        return self._cut.setdefault(length, _cut(self, length))
+        if length not in self._cut:
+            self._cut[length] = _cut(self, length)
+        return self._cut[length]
 
     @cached_property
     def _cut(self) -> dict[int, list[Block]]:
@@ -97,8 +99,7 @@ class DataLoss:
         """Return the loss and its gradient (size,) of one pass."""
         matrices = self.net.matrices(self.net.parameters(p))
         if self._two_layers is not None:
-            half, slope = self._two_layers.gradient(matrices, self._blocks(self._widest))
-            return half * self._scale, slope * self._scale
+            return self._two_layers.gradient(matrices, self._blocks(self._widest), self._scale)
         sums, total = [], np.zeros(self.size)
         for block in self._blocks(self._widest):
             done = forward(self.net.stack, matrices, block.x[: self.net.inputs], 1)
@@ -115,9 +116,7 @@ class DataLoss:
         """Return the loss, its gradient (size,) and its Hessian (size, size), of one pass."""
         if self._two_layers is not None:
             matrices = self.net.matrices(self.net.parameters(p))
-            half, slope, H = self._two_layers.hessian(matrices, self._blocks(self.size))
-            H *= self._scale
-            return half * self._scale, slope * self._scale, H
+            return self._two_layers.hessian(matrices, self._blocks(self.size), self._scale)
         return self._curved(p, newton=False)
 
     def hessian(self, p: Any) -> np.ndarray:
@@ -167,7 +166,7 @@ class DataLoss:
             for m in range(len(stack))
         ]
         sums, slope = [], np.zeros(self.size)
-        rows = max(a.columns * b.columns for a in stack for b in stack)
+        rows = max(max(a.columns * b.columns, a.units * b.units) for a in stack for b in stack)
         for block in self._blocks(rows):
             done = forward(stack, matrices, block.x[: self.net.inputs], 1 if newton else 2)
             each, delta = self._first(done.fields[-1], block)

@@ -85,7 +85,7 @@ class MLP:
 
     stack: tuple[Layer, ...] = ()
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of parameters."""
         return sum(layer.size for layer in self.stack)
@@ -106,9 +106,11 @@ class MLP:
 
     def matrices(self, p: np.ndarray) -> list[np.ndarray]:
         """Return the matrices [W | b] (units, inputs + 1 if biased) of the layers: views of `p` (size,)."""
-        ends = np.cumsum([layer.size for layer in self.stack])
-        parts = np.split(p, ends[:-1])
-        return [part.reshape(layer.units, layer.columns) for layer, part in zip(self.stack, parts, strict=True)]
+        found, start = [], 0
+        for layer in self.stack:
+            found.append(p[start : start + layer.size].reshape(layer.units, layer.columns))
+            start += layer.size
+        return found
 
     def unpack(self, p: Any) -> Matrices:
         """Return (W (units, inputs), b (units,) or None) of each layer."""
