@@ -64,6 +64,22 @@ class DataLoss:
         """Number of parameters."""
         return self.net.size
 
+    def subset(self, index: np.ndarray) -> DataLoss:
+        """Return the loss on the samples of this `index`."""
+        part = object.__new__(DataLoss)
+        part.net, part.samples = self.net, len(index)
+        part._x, part._y = self._x[index], self._y[:, index]
+        part._weights = self._weights[index] if len(self._weights) else self._weights
+        part._total = float(part._weights.sum()) if len(part._weights) else float(part.samples)
+        return part
+
+    def record(self) -> tuple[dict[str, Any], Any]:
+        """Return the data as variables of a dataset, and the network's description, JSON-ready."""
+        variables = {"x": (("sample", "input"), self._x), "y": (("sample", "output"), self._y.T)}
+        if len(self._weights):
+            variables["weights"] = (("sample",), self._weights)
+        return variables, {"kind": "data", "net": self.net.describe()}
+
     @cached_property
     def _two_layers(self) -> TwoLayers | None:
         squares = self.net.loss_name == "mse"
@@ -112,12 +128,15 @@ class DataLoss:
         """Return the gradient (size,)."""
         return self.loss_and_gradient(p)[1]
 
-    def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the loss, its gradient (size,) and its Hessian (size, size), of one pass."""
+    def derivatives(self, p: Any, newton: bool = False) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the loss, its gradient (size,) and its Hessian (size, size), of one pass.
+
+        With `newton` the third is the Gauss-Newton matrix.
+        """
         if self._two_layers is not None:
             matrices = self.net.matrices(self.net.parameters(p))
-            return self._two_layers.hessian(matrices, self._blocks(self.size), self._scale)
-        return self._curved(p, newton=False)
+            return self._two_layers.hessian(matrices, self._blocks(self.size), self._scale, newton)
+        return self._curved(p, newton)
 
     def hessian(self, p: Any) -> np.ndarray:
         """Return the Hessian (size, size)."""
@@ -125,7 +144,7 @@ class DataLoss:
 
     def gauss_newton(self, p: Any) -> np.ndarray:
         """Return the Gauss-Newton matrix (size, size): J' (d2 loss / d outputs2) J."""
-        return self._curved(p, newton=True)[2]
+        return self.derivatives(p, newton=True)[2]
 
     def hvp(self, p: Any, v: Any) -> np.ndarray:
         """Return the Hessian times `v` (size,), without the Hessian."""

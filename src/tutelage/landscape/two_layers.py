@@ -76,9 +76,12 @@ class TwoLayers:
         return np.concatenate((gradient.reshape(-1), readout[: self._last.size]))
 
     def hessian(
-        self, matrices: list[np.ndarray], blocks: list[Block], scale: float
+        self, matrices: list[np.ndarray], blocks: list[Block], scale: float, newton: bool = False
     ) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return `scale` times half the sum of squares, its gradient and its Hessian."""
+        """Return `scale` times half the sum of squares, its gradient and its Hessian.
+
+        With `newton` J J^T alone, the Gauss-Newton matrix.
+        """
         from scipy.linalg.blas import dsyrk
 
         from tutelage.landscape.kernels.two_layers import complete, jacobian_block
@@ -102,8 +105,11 @@ class TwoLayers:
                 )
             )  # fmt: skip
             H = dsyrk(1.0, J.T, trans=1, beta=1.0, c=H, overwrite_c=1)
+        slope = self._flat(cross * v[:, None], readout)
+        if newton:
+            bend, cross = np.zeros_like(bend), np.zeros_like(cross)
         complete(H.T, bend, cross, scale)
-        return scale * sum_exactly(losses), scale * self._flat(cross * v[:, None], readout), H.T
+        return scale * sum_exactly(losses), scale * slope, H.T
 
 
 class _Work(threading.local):
