@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tutelage.activations import Activation
+from tutelage.activations import OWN, Activation
 from tutelage.gaussian.kinks import NODES, decomposition
 
 __all__ = ["KNOWN", "Form", "Ramps", "form"]
@@ -50,7 +50,6 @@ class Form:
     ramps: tuple[Ramps, ...]
 
 
-@lru_cache
 def form(unit: Activation, nodes: int = NODES) -> Form | None:
     """Return the activation as polynomial plus ramps; None if it has no such form.
 
@@ -65,9 +64,18 @@ def form(unit: Activation, nodes: int = NODES) -> Form | None:
     [0.0, 0.0, 1.0]
     """
     if unit.coefficients is not None:
-        degree = unit.hermite_degree
-        powers = np.array(unit.coefficients) if degree is None else np.eye(degree + 1)[degree]
-        return Form(powers, degree is not None, ())
+        return _polynomial(tuple(unit.coefficients), unit.hermite_degree)
+    return None if unit.kind == OWN else _ramps(unit, nodes)
+
+
+@lru_cache
+def _polynomial(coefficients: tuple[float, ...], degree: int | None) -> Form:
+    powers = np.array(coefficients) if degree is None else np.eye(degree + 1)[degree]
+    return Form(powers, degree is not None, ())
+
+
+@lru_cache
+def _ramps(unit: Activation, nodes: int) -> Form | None:
     parts = decomposition(unit, nodes)
     if parts is None:
         return None
