@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from tutelage.landscape.data_loss import DataLoss
 from tutelage.landscape.network import MLP, Teacher
+from tutelage.landscape.population import PopulationLoss
 
-__all__ = ["MLP", "DataLoss", "Teacher"]
+__all__ = ["MLP", "DataLoss", "PopulationLoss", "Teacher"]
