@@ -70,9 +70,7 @@ class Frame(NamedTuple):
         across = np.linalg.norm(rest, axis=1)
         across[across < PARALLEL * length2] = 0.0
         axes = np.stack([one, _unit(rest * (across[:, None] > 0), across)], 1)
-        return cls(
-            axes, np.stack([length, np.zeros_like(length)], 1), np.stack([along + correction, across], 1)
-        )
+        return cls(axes, np.stack([length, np.zeros_like(length)], 1), np.stack([along + correction, across], 1))
 
     def inputs(self, rows: np.ndarray) -> np.ndarray:
         """Return the moments of (x, 1) that rows (1, 3 or 6, pairs) stand for.
@@ -99,9 +97,7 @@ def _unit(v: np.ndarray, length: np.ndarray) -> np.ndarray:
     return v / np.where(length > 0, length, 1.0)[:, None]
 
 
-def moments(
-    f: Form, g: Form, first: Fields, second: Fields, orders: Iterable[Order]
-) -> dict[Order, np.ndarray]:
+def moments(f: Form, g: Form, first: Fields, second: Fields, orders: Iterable[Order]) -> dict[Order, np.ndarray]:
     """Return the moments of f^(a)(u) g^(b)(u') for each order (a, b), a + b <= 2.
 
     Each is an array (rows, pairs): the mass <G>, from a + b = 1 on the two components of <G x> in the frame, for a + b
@@ -271,7 +267,9 @@ class _TwoRamps(_Product):
         y = self.y
         if i == 0 and j == 0:  # Stein: y_1 times the step of y_1
             return y.h * self.mass(1, 0) + self.mass(2, 0) + y.rho * self.orthant
-        mean, own, other = (y.k, self.mass(1, 2), self.mass(2, 1)) if j == 0 else (y.h, self.mass(2, 1), self.mass(1, 2))
+        mean, own, other = (
+            (y.k, self.mass(1, 2), self.mass(2, 1)) if j == 0 else (y.h, self.mass(2, 1), self.mass(1, 2))
+        )
         return mean * self.orthant + own + y.rho * other
 
     def gradient(self, i: int, j: int) -> Vector:

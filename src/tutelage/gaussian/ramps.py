@@ -49,6 +49,18 @@ class Form:
     hermite: bool
     ramps: tuple[Ramps, ...]
 
+    @property
+    def sharp(self) -> bool:
+        """Whether a ramp has no width."""
+        return any((ramps.variance == 0).any() for ramps in self.ramps)
+
+    @property
+    def odd(self) -> bool:
+        """Whether g(-x) = -g(x): steps about their middle, and odd powers."""
+        even = np.append(self.polynomial[::2], 0.0)
+        even[0] += sum(ramps.weight[1].sum() for ramps in self.ramps) / 2
+        return not (np.abs(even) > ROUNDING).any() and not any(ramps.weight[::2].any() for ramps in self.ramps)
+
 
 def form(unit: Activation, nodes: int = NODES) -> Form | None:
     """Return the activation as polynomial plus ramps; None if it has no such form.

@@ -13,12 +13,14 @@ from tutelage.errors import refuse
 from tutelage.gaussian.kinks import NODES
 from tutelage.gaussian.moments import Order
 from tutelage.gaussian.ramps import KNOWN, Form, form
+from tutelage.landscape.differences import Differences, scaled
 from tutelage.landscape.network import MLP, Teacher
 from tutelage.landscape.populations import Averages, Units, averages
 
 __all__ = ["PopulationLoss"]
 
 CENTRED, SHIFTED = NODES + 2, 26  # widths for the logistic law without and with biases
+CANCELS = 1e-9  # of the teacher's mean square: a smaller error is computed from differences
 _ONE = polynomial([1.0])  # the unit whose readout is the output's bias
 _UP_TO: tuple[tuple[Order, ...], ...] = (((0, 0),), ((1, 0), (0, 1)), ((2, 0), (1, 1), (0, 2)))
 
@@ -187,24 +189,38 @@ class _State:
         _, taught = self.problem._taught
         apart = i != j
         total = np.zeros((len(self.units), *own[n, 0].shape[1:]))
-        np.add.at(total, i, _scaled(self.readout[j], own[n, 0]))
-        np.add.at(total, j[apart], _scaled(self.readout[i[apart]], own[0, n][apart]))
-        np.add.at(total, target, _scaled(-taught[other], cross[n, 0]))
+        np.add.at(total, i, scaled(self.readout[j], own[n, 0]))
+        np.add.at(total, j[apart], scaled(self.readout[i[apart]], own[0, n][apart]))
+        np.add.at(total, target, scaled(-taught[other], cross[n, 0]))
         return total
+
+    @cached_property
+    def _square(self) -> float:
+        """The mean square of the error, up to rounding of the terms it is made of."""
+        _, taught = self.problem._taught
+        cross = self._cross[2][0, 0].reshape(len(self.units), -1)
+        square = self.readout @ self.values @ self.readout - 2 * self.readout @ cross @ taught
+        return float(square + self.problem._teacher_square)
+
+    @cached_property
+    def _small(self) -> Differences | None:
+        """The error as differences, where it is small."""
+        if self._square > CANCELS * self.problem._teacher_square:
+            return None
+        units, taught = self.problem._taught
+        every = Units(np.concatenate([self.units.theta, units.theta]), self.units.forms + units.forms)
+        return Differences.of(every, np.concatenate([self.readout, -taught]), len(self.units))
 
     @cached_property
     def loss(self) -> float:
         """The loss."""
-        _, taught = self.problem._taught
-        cross = self._cross[2][0, 0].reshape(len(self.units), -1)
-        square = self.readout @ self.values @ self.readout - 2 * self.readout @ cross @ taught
-        return float(self._factor / 2 * (square + self.problem._teacher_square))
+        return self._factor / 2 * (self._square if self._small is None else self._small.square())
 
     @cached_property
     def gradient(self) -> np.ndarray:
         """The gradient by the parameters."""
-        inner = _scaled(self.readout, self._against_error(1))
-        return self._factor * np.concatenate([inner.ravel(), self._against_error(0)])[self.problem._kept]
+        against = self._against_error if self._small is None else self._small.against
+        return self._factor * np.concatenate([scaled(self.readout, against(1)).ravel(), against(0)])[self.problem._kept]
 
     @cached_property
     def gauss_newton(self) -> np.ndarray:
@@ -212,9 +228,9 @@ class _State:
         i, j, own = self._own
         S, n = self.units.theta.shape
         inner = np.empty((S, n, S, n))
-        inner[j, :, i] = _scaled(self.readout[i] * self.readout[j], np.swapaxes(own[1, 1], 1, 2))
-        inner[i, :, j] = _scaled(self.readout[i] * self.readout[j], own[1, 1])
-        mixed = _scaled(self.readout, self.slopes).transpose(0, 2, 1).reshape(S * n, S)
+        inner[j, :, i] = scaled(self.readout[i] * self.readout[j], np.swapaxes(own[1, 1], 1, 2))
+        inner[i, :, j] = scaled(self.readout[i] * self.readout[j], own[1, 1])
+        mixed = scaled(self.readout, self.slopes).transpose(0, 2, 1).reshape(S * n, S)
         return self._symmetric(inner.reshape(S * n, S * n), mixed, self.values)
 
     @cached_property
@@ -223,7 +239,7 @@ class _State:
         S, n = self.units.theta.shape
         inner, mixed = np.zeros((S, n, S, n)), np.zeros((S, n, S))
         units = np.arange(S)
-        inner[units, :, units] = _scaled(self.readout, self._against_error(2))
+        inner[units, :, units] = scaled(self.readout, self._against_error(2))
         mixed[units, :, units] = self._against_error(1)
         rest = self._symmetric(inner.reshape(S * n, S * n), mixed.reshape(S * n, S), np.zeros((S, S)))
         return self.gauss_newton + rest
@@ -231,11 +247,6 @@ class _State:
     def _symmetric(self, inner: np.ndarray, mixed: np.ndarray, outer: np.ndarray) -> np.ndarray:
         whole = self._factor * np.block([[inner, mixed], [mixed.T, outer]])
         return whole[np.ix_(self.problem._kept, self.problem._kept)]
-
-
-def _scaled(factors: np.ndarray, arrays: np.ndarray) -> np.ndarray:
-    """Return factors (n,) times arrays (n, ...)."""
-    return factors.reshape(-1, *(1,) * (arrays.ndim - 1)) * arrays
 
 
 def _check(name: str, net: MLP) -> None:

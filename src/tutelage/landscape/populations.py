@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutelage.activations import Activation
 from tutelage.gaussian.marginals import Fields
 from tutelage.gaussian.moments import Frame, Order, moments
 from tutelage.gaussian.ramps import Form
