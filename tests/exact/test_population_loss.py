@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tutelage.activations import Activation
 from tutelage.landscape import MLP, PopulationLoss
 
 SMOOTH = ("erf", "normal_cdf", "tanh", "sigmoid", "softplus", "silu", "gelu", "g")
@@ -26,9 +27,9 @@ def rows(net, p):
 
 def line(kinks, steepness):
     """Gauss-Legendre panels on [-REACH, REACH] for each row of `kinks`, ever finer towards these; (N, rows) each."""
-    nodes, weights = np.polynomial.legendre.leggauss(16)
+    nodes, weights = np.polynomial.legendre.leggauss(12)
     finest = int(np.ceil(np.log2(max(steepness, 1.0)))) + 2
-    offsets = np.concatenate([[0.0], *([-(0.7**-j), 0.7**-j] for j in range(-2 * finest, 9))])
+    offsets = np.concatenate([[0.0], *([-(0.5**j), 0.5**j] for j in range(-3, finest + 1))])
     edges = (np.asarray(kinks, float)[..., None] + offsets).reshape(*np.shape(kinks)[:-1], -1)
     fixed = np.broadcast_to(np.linspace(-REACH, REACH, 20), (*edges.shape[:-1], 20))
     edges = np.sort(np.concatenate([edges.clip(-REACH, REACH), fixed], -1), -1)
@@ -39,7 +40,7 @@ def line(kinks, steepness):
 
 
 def plane(w, b, w_, b_):
-    """Points (N, 2) and weights (N,) for functions of x ~ N(0, 1) in the plane that bend where w.x + b = 0, w_.x + b_ = 0."""
+    """Points (N, 2) and weights for functions of x ~ N(0, 1) that bend where w.x + b = 0 and where w_.x + b_ = 0."""
     length = np.linalg.norm(w)
     e = w / length
     along, across = w_ @ e, w_ @ np.array([-e[1], e[0]])
@@ -66,6 +67,8 @@ def scales(student, p, teacher, q):
     """The size of loss, gradient and Hessian if nothing cancels: those of the student and the teacher each alone."""
     nothing = student.at(0 * p)
     found = [np.abs(x).max() for x in PopulationLoss(nothing, student).derivatives(p)]
+    if teacher.stack[0].groups[0][0].jumps and not teacher.stack[0].groups[0][0].df(1.0):  # a step, no student
+        return found
     other = [np.abs(x).max() for x in PopulationLoss(teacher.at(0 * q), teacher).derivatives(q)]
     return [max(a, b, 1e-3) for a, b in zip(found, other, strict=True)]
 
@@ -151,3 +154,178 @@ def test_nearly_parallel_weights(activation, norm, angle, sign):
     p = net.pack([(w[None], [0.3 * norm]), ([[1.0]], [0.2])])
     q = net.pack([(sign * other[None], [0.4 * norm]), ([[0.8]], [0.1])])
     agree(net, p, net, q, 3e-13, hessian=activation not in SHARP)
+
+
+MIXTURES = [
+    (["erf", "softplus", "hermite-3"], ["silu", "relu", "gelu", "tanh"], True),
+    (["relu", "leaky_relu(0.2)", "sigmoid"], ["square", "step", "g"], True),
+    (["g", "linear", "gelu"], ["normal_cdf", "sign"], False),
+]
+
+
+def many(student, teacher, bias, half, seed=0):
+    """Networks of several units of several kinds on five inputs, and their parameters."""
+    nets = [MLP(5, [(len(units), units, bias), (1, "linear", bias)], half=half) for units in (student, teacher)]
+    rng = np.random.default_rng(seed)
+    return [(net, net.init(seed) + 0.4 * rng.standard_normal(net.size)) for net in nets]
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(("student", "teacher", "bias"), MIXTURES)
+def test_networks_of_many_kinds_on_samples(student, teacher, bias, half):
+    (net, p), (other, q) = many(student, teacher, bias, half)
+    population, x = PopulationLoss(other.at(q), net), np.random.default_rng(1).standard_normal((20, 10_000, 5))
+    found = [population.loss(p), *population.gradient(p)]
+    samples = [net.on(some, other(q, some)) for some in x]
+    each = np.array([[data.loss(p), *data.gradient(p)] for data in samples])
+    z = (each.mean(0) - found) / (each.std(0, ddof=1) / np.sqrt(20))
+    assert np.abs(z).max() < 3.5
+    assert np.abs(z).mean() > 0.3
+    curved = np.array([data.gauss_newton(p) for data in samples])
+    spread = curved.std(0, ddof=1) / np.sqrt(20)
+    z = (curved.mean(0) - population.gauss_newton(p)) / np.where(spread > 0, spread, 1.0)
+    assert np.abs(z).max() < 5.5  # of some hundreds
+    assert 0.6 < np.sqrt((z**2).mean()) < 1.5
+
+
+@pytest.mark.parametrize(("student", "teacher", "bias"), MIXTURES)
+def test_networks_of_many_kinds_by_differences(student, teacher, bias):
+    (net, p), (other, q) = many(student, teacher, bias, half=True, seed=3)
+    population = PopulationLoss((other, q), net)
+    loss, slope, H = population.derivatives(p)
+    v = np.random.default_rng(2).standard_normal(net.size)
+    assert abs(differences(population.loss, p, v, 1e-3) - slope @ v) < 1e-9 * np.abs(slope).sum()
+    assert np.abs(differences(population.gradient, p, v, 1e-3) - H @ v).max() < 1e-9 * np.abs(H).sum(1).max()
+    assert np.array_equal(H, H.T)
+    assert np.array_equal(population.hvp(p, v), H @ v)
+    one, two = population.loss_and_gradient(p)
+    assert one == population.loss(p) == pytest.approx(loss, rel=1e-14)
+    assert np.array_equal(two, population.gradient(p))
+    assert np.allclose(two, slope, rtol=1e-14, atol=1e-14)
+
+
+def special(activation, bias):
+    """A student with units parallel and opposite to the teacher's, equal to each other, and zero; and the teacher."""
+    net, other = (MLP(3, [(units, activation, bias), (1, "linear", bias)]) for units in (5, 2))
+    W_star = np.array([[1.0, 2.0, -0.5], [0.3, -1.0, 1.0]])
+    W = np.stack([2 * W_star[0], -3 * W_star[1], W_star[1], W_star[1], 0 * W_star[0]])
+    b_star, b = (np.array([0.5, -0.4]), np.array([1.0, 0.2, -0.4, -0.4, 0.7])) if bias else (None, None)
+    c = np.array([0.3]) if bias else None
+    q = other.pack([(W_star, b_star), ([[1.0, -0.7]], c)])
+    return net, net.pack([(W, b), ([[0.5, 1.0, -0.8, 0.3, 0.6]], c)]), other, q
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("activation", ALL)
+def test_special_weights_are_the_limit_of_others(activation, bias):
+    net, p, other, q = special(activation, bias)
+    population = PopulationLoss(other.at(q), net)
+    v = np.random.default_rng(1).standard_normal(net.size)
+    kept = np.ones(net.size, bool)
+    if activation in SHARP and not bias:  # a unit that vanishes has no derivative
+        net.matrices(v)[0][4] = 0.0
+    found = population.derivatives(p)
+    for distance in (1e-6, 1e-9):
+        near = population.derivatives(p + distance * v)
+        for one, two in zip(found, near, strict=True):
+            assert np.isfinite(one).all()
+            assert np.abs(np.asarray(one - two)[(kept,) * np.ndim(one)]).max() < 100 * distance * np.abs(found[2]).max()
+
+
+@pytest.mark.parametrize("activation", SHARP)
+def test_a_vanishing_sharp_unit_counts_as_the_mean_of_its_limits(activation):
+    net, p, other, q = special(activation, bias=False)
+    population = PopulationLoss(other.at(q), net)
+    slopes = []
+    for sign in (1, -1):
+        near = p.copy()
+        net.matrices(near)[0][4] = sign * 1e-8 * np.array([0.3, 0.2, -0.7])
+        slopes.append(net.matrices(population.gradient(near))[0][4])
+    assert np.abs(slopes[0] - slopes[1]).max() > 0.1
+    assert np.abs(net.matrices(population.gradient(p))[0][4] - np.mean(slopes, 0)).max() < 1e-7
+    bent = population.hessian(p) - population.gauss_newton(p)
+    assert not bent[12:15, 12:15].any()  # a field without kink or variance: what bends in it is seen nowhere
+
+
+@pytest.mark.parametrize("length", [1e-300, 1e-160, 1e-30, 1e15, 1e40])
+@pytest.mark.parametrize("activation", [*SMOOTH, *SHARP])
+def test_extreme_lengths_are_finite(activation, length):
+    net = network(activation)
+    p, q = draw(net, 1, 1.0, 1.0), draw(net, 2, 1.0, 1.0)
+    net.matrices(p)[0][:] *= length
+    for order in PopulationLoss(net.at(q), net).derivatives(p):
+        assert np.isfinite(order).all()
+
+
+@pytest.mark.parametrize("activation", [*SMOOTH, "relu", "hermite-3"])
+def test_small_losses_keep_their_digits(activation):
+    """The quadrature rule sees differences of outputs of 1e-5, with eleven digits."""
+    net = network(activation)
+    q = draw(net, 5, 1.0, 1.0)
+    p = q + 1e-5 * np.random.default_rng(1).standard_normal(net.size)
+    found, expected = (
+        objective.loss_and_gradient(p) for objective in (PopulationLoss(net.at(q), net), on_plane(net, q, net, p))
+    )
+    assert found[0] < 1e-7
+    assert found[0] == pytest.approx(expected[0], rel=2e-9)
+    assert np.abs(found[1] - expected[1]).max() < 2e-9 * np.abs(expected[1]).max()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "softplus", "square"])
+def test_perfect_learning_is_reached_to_the_last_digit(activation, bias):
+    """A student of more units than the teacher, permuted, one split in two; tanh also with signs."""
+    net, other = (MLP(4, [(units, activation, bias), (1, "linear", bias)]) for units in (4, 3))
+    rng = np.random.default_rng(0)
+    q = other.init(1) + 0.3 * rng.standard_normal(other.size)
+    theta, (v,) = (x.copy() for x in (other.matrices(q)[0], other.matrices(q)[1][:, :3]))
+    sign = -1.0 if activation == "tanh" else 1.0
+    rows = np.stack([theta[2], sign * theta[0], theta[1], theta[2]])
+    readout = np.array([0.25 * v[2], sign * v[0], v[1], 0.75 * v[2]])
+    p = np.concatenate([rows.ravel(), readout, other.matrices(q)[1][0, 3:]])
+    population = PopulationLoss(other.at(q), net)
+    loss, slope, H = population.derivatives(p)
+    assert loss < 1e-30
+    assert np.abs(slope).max() < 1e-15
+    for distance in (1e-6, 1e-11):
+        moved = p + distance * rng.standard_normal(net.size)
+        v = moved - p
+        near, slope = population.loss_and_gradient(moved)
+        assert near == pytest.approx(v @ H @ v / 2, rel=1e3 * distance + 1e-4)
+        assert np.abs(slope - H @ v).max() < (1e3 * distance + 1e-4) * np.abs(slope).max()
+
+
+def test_a_known_value():
+    """E (relu(x_1) - v relu(-x_1 / 2))^2, half lines that do not overlap."""
+    teacher = MLP(2, [(1, "relu", False), (1, "linear", False)])
+    population = PopulationLoss(teacher.at([1.0, 0.0, 1.0]), teacher)
+    assert population.loss([-0.5, 0.0, 3.0]) == pytest.approx(0.5 + 9 / 8, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([(3, "erf", True), (2, "erf", True), (1, "linear", True)], "must have one hidden layer, but has 2"),
+        ([(1, "linear", True)], "must have one hidden layer, but has 0"),
+        ([(3, "erf", True), (2, "linear", True)], "must have one output, but has 2"),
+        ([(3, "erf", True), (1, "erf", True)], 'must have a "linear" output'),
+        ([(3, "step", True), (1, "linear", True)], "`student` must have activations with a closed form .*'step'"),
+    ],
+)
+def test_refused_students(layers, message):
+    teacher = network("erf")
+    with pytest.raises(ValueError, match=message):
+        PopulationLoss(teacher.at(teacher.init()), MLP(2, layers))
+
+
+def test_other_refusals():
+    net = network("erf")
+    with pytest.raises(ValueError, match="`student` must have the teacher's 2 inputs, but has 3"):
+        PopulationLoss(net.at(net.init()), network("erf", inputs=3))
+    with pytest.raises(ValueError, match=r"`teacher` must be net.at\(p\)"):
+        PopulationLoss(net, net)
+    with pytest.raises(ValueError, match="`p` must have shape"):
+        PopulationLoss(net.at(net.init()), net).loss([1.0])
+    sine = network(Activation(np.sin, np.cos, "sine"))
+    with pytest.raises(ValueError, match=r"`teacher` must have activations with a closed form .*'sine'"):
+        PopulationLoss(sine.at(sine.init()), net)

@@ -1,4 +1,4 @@
-r"""The loss of a two-layer network on infinitely many Gaussian inputs, in closed form, with its derivatives."""
+"""The loss of a two-layer network on infinitely many Gaussian inputs, in closed form, with its derivatives."""
 
 from __future__ import annotations
 
@@ -56,8 +56,14 @@ class PopulationLoss:
 
     Notes
     -----
-    Where a unit of ReLU's kind has neither weights nor bias the loss has no derivative by these; then it is the average
-    over all directions of approach, and the second derivative, which is infinite, is zero, as on samples.
+    Where a ReLU or leaky ReLU has neither weights nor bias the loss has no derivative by these. Then the unit's slope
+    counts as the mean of its two sides, which is the average over all directions of approach, and its second derivative
+    as zero, as on samples. Parallel, opposite and equal weights are no exceptions: the derivatives are continuous there.
+
+    An error below 1e-9 of the teacher's mean square, and the gradient there, come from the differences of units that
+    nearly coincide (:mod:`tutelage.landscape.differences`), with all their digits, down to zero. If they do not
+    coincide, as where one function is written in two ways, loss and gradient end at 1e-16 and 1e-15 of what they are
+    differences of. The loss is never negative.
 
     Examples
     --------
@@ -245,8 +251,9 @@ class _State:
         return self.gauss_newton + rest
 
     def _symmetric(self, inner: np.ndarray, mixed: np.ndarray, outer: np.ndarray) -> np.ndarray:
-        whole = self._factor * np.block([[inner, mixed], [mixed.T, outer]])
-        return whole[np.ix_(self.problem._kept, self.problem._kept)]
+        whole = np.block([[inner, mixed], [mixed.T, outer]])
+        whole = whole[np.ix_(self.problem._kept, self.problem._kept)]
+        return self._factor / 2 * (whole + whole.T)
 
 
 def _check(name: str, net: MLP) -> None:
