@@ -95,20 +95,23 @@ class Differences:
         theta = self._origin(numbers) + tau[:, None] * self.delta[index]
         return Units(theta, tuple(self.units.forms[a] for a in numbers))
 
-    def against(self, order: int) -> np.ndarray:
-        """Return <e d^n g_k / d theta_k^n> of the student's units for n = `order`, 0 or 1: (students, ...)."""
+    @cached_property
+    def against(self) -> tuple[np.ndarray, np.ndarray]:
+        """<e g_k> (students,) and <e d g_k / d theta_k> (students, inputs + 1) of the student's units."""
         units = self.units.take(np.arange(self.students))
-        total = np.zeros((self.students, *units.theta.shape[1:] * order))
+        totals = np.zeros(self.students), np.zeros(units.theta.shape)
         if len(self.alone):
             k, r = _all(self.students, len(self.alone))
-            found = averages(units.take(k), self.units.take(self.alone[r]), [(order, 0)])[order, 0]
-            np.add.at(total, k, scaled(self._sums[self.alone[r]], found))
+            found = averages(units.take(k), self.units.take(self.alone[r]), [(0, 0), (1, 0)])
+            for order in range(2):
+                np.add.at(totals[order], k, scaled(self._sums[self.alone[r]], found[order, 0]))
         if len(self.apart):
             k, a, t = _all(self.students, len(self.apart), len(self.rule[0]))
-            found = averages(units.take(k), self._path(a, self.rule[0][t]), [(order, 1)])[order, 1]
-            along = np.einsum("p...i,pi->p...", found, self.delta[a])
-            np.add.at(total, k, scaled(self.readout[self.apart[a]] * self.rule[1][t], along))
-        return total
+            found = averages(units.take(k), self._path(a, self.rule[0][t]), [(0, 1), (1, 1)])
+            for order in range(2):
+                along = np.einsum("p...i,pi->p...", found[order, 1], self.delta[a])
+                np.add.at(totals[order], k, scaled(self.readout[self.apart[a]] * self.rule[1][t], along))
+        return totals
 
     def square(self) -> float:
         """Return <e^2>."""

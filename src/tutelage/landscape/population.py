@@ -58,7 +58,7 @@ class PopulationLoss:
     -----
     Where a ReLU or leaky ReLU has neither weights nor bias the loss has no derivative by these. Then the unit's slope
     counts as the mean of its two sides, which is the average over all directions of approach, and its second derivative
-    as zero, as on samples. Parallel, opposite and equal weights are no exceptions: the derivatives are continuous there.
+    as zero, as on samples. Parallel, opposite and equal weights are no exceptions: derivatives are continuous there.
 
     An error below 1e-9 of the teacher's mean square, and the gradient there, come from the differences of units that
     nearly coincide (:mod:`tutelage.landscape.differences`), with all their digits, down to zero. If they do not
@@ -225,8 +225,9 @@ class _State:
     @cached_property
     def gradient(self) -> np.ndarray:
         """The gradient by the parameters."""
-        against = self._against_error if self._small is None else self._small.against
-        return self._factor * np.concatenate([scaled(self.readout, against(1)).ravel(), against(0)])[self.problem._kept]
+        small = self._small
+        outer, inner = (self._against_error(0), self._against_error(1)) if small is None else small.against
+        return self._factor * np.concatenate([scaled(self.readout, inner).ravel(), outer])[self.problem._kept]
 
     @cached_property
     def gauss_newton(self) -> np.ndarray:
