@@ -30,7 +30,12 @@ __all__ = ["Pairing", "differences", "error_from_differences", "pair", "path_rul
 
 NEAR = 0.05  # squared distance, in units of 1 + the representative's variance, up to which units are paired
 ODD = ("erf", "linear", "tanh", "sign")  # kinds of activations with g(-x) = -g(x)
-ENOUGH = ((1e-15, 1), (3e-7, 2), (5e-5, 3), (5e-4, 4))  # squared distances of smooth units, and how many nodes do for tau
+ENOUGH = (
+    (1e-15, 1),
+    (3e-7, 2),
+    (5e-5, 3),
+    (5e-4, 4),
+)  # squared distances of smooth units, and how many nodes do for tau
 NODES = 8  # for all others
 BLOCK = 1 << 17  # covariances at once
 

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from tutelage.activations import Activation
 from tutelage.landscape import MLP, PopulationLoss
 
 SMOOTH = ("erf", "normal_cdf", "tanh", "sigmoid", "softplus", "silu", "gelu", "g")
@@ -221,7 +220,6 @@ def test_special_weights_are_the_limit_of_others(activation, bias):
     net, p, other, q = special(activation, bias)
     population = PopulationLoss(other.at(q), net)
     v = np.random.default_rng(1).standard_normal(net.size)
-    kept = np.ones(net.size, bool)
     if activation in SHARP and not bias:  # a unit that vanishes has no derivative
         net.matrices(v)[0][4] = 0.0
     found = population.derivatives(p)
@@ -229,7 +227,7 @@ def test_special_weights_are_the_limit_of_others(activation, bias):
         near = population.derivatives(p + distance * v)
         for one, two in zip(found, near, strict=True):
             assert np.isfinite(one).all()
-            assert np.abs(np.asarray(one - two)[(kept,) * np.ndim(one)]).max() < 100 * distance * np.abs(found[2]).max()
+            assert np.abs(one - two).max() < 100 * distance * np.abs(found[2]).max()
 
 
 @pytest.mark.parametrize("activation", SHARP)
@@ -300,32 +298,3 @@ def test_a_known_value():
     teacher = MLP(2, [(1, "relu", False), (1, "linear", False)])
     population = PopulationLoss(teacher.at([1.0, 0.0, 1.0]), teacher)
     assert population.loss([-0.5, 0.0, 3.0]) == pytest.approx(0.5 + 9 / 8, rel=1e-15)
-
-
-@pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        ([(3, "erf", True), (2, "erf", True), (1, "linear", True)], "must have one hidden layer, but has 2"),
-        ([(1, "linear", True)], "must have one hidden layer, but has 0"),
-        ([(3, "erf", True), (2, "linear", True)], "must have one output, but has 2"),
-        ([(3, "erf", True), (1, "erf", True)], 'must have a "linear" output'),
-        ([(3, "step", True), (1, "linear", True)], "`student` must have activations with a closed form .*'step'"),
-    ],
-)
-def test_refused_students(layers, message):
-    teacher = network("erf")
-    with pytest.raises(ValueError, match=message):
-        PopulationLoss(teacher.at(teacher.init()), MLP(2, layers))
-
-
-def test_other_refusals():
-    net = network("erf")
-    with pytest.raises(ValueError, match="`student` must have the teacher's 2 inputs, but has 3"):
-        PopulationLoss(net.at(net.init()), network("erf", inputs=3))
-    with pytest.raises(ValueError, match=r"`teacher` must be net.at\(p\)"):
-        PopulationLoss(net, net)
-    with pytest.raises(ValueError, match="`p` must have shape"):
-        PopulationLoss(net.at(net.init()), net).loss([1.0])
-    sine = network(Activation(np.sin, np.cos, "sine"))
-    with pytest.raises(ValueError, match=r"`teacher` must have activations with a closed form .*'sine'"):
-        PopulationLoss(sine.at(sine.init()), net)

@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
+from tutelage.gaussian.frames import Fields
 from tutelage.gaussian.polynomial import factorial_roots, mean_derivatives
 from tutelage.gaussian.ramps import Form, Ramps
 
-__all__ = ["Fields", "Part", "PolynomialPart", "RampsPart", "averaged_ramps", "densities"]
+__all__ = ["Part", "PolynomialPart", "RampsPart", "averaged_ramps", "densities"]
 
 UNSEEN = 1e-20  # of its bias: a width that the ramp of a vanishing field may have
 NOTHING = 1e-300  # its squared width if there is no bias either
-
-
-class Fields(NamedTuple):
-    """Weights in the frame, (pairs, 2), and biases (pairs,) of one field of each pair."""
-
-    weight: np.ndarray
-    bias: np.ndarray
 
 
 class PolynomialPart:

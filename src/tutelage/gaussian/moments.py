@@ -32,69 +32,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from tutelage.gaussian.bivariate import Correlated, both_positive
-from tutelage.gaussian.marginals import Fields, Part, PolynomialPart, RampsPart, averaged_ramps, densities
+from tutelage.gaussian.frames import Fields
+from tutelage.gaussian.marginals import Part, PolynomialPart, RampsPart, averaged_ramps, densities
 from tutelage.gaussian.polynomial import factorial_roots
 from tutelage.gaussian.ramps import Form
 
-__all__ = ["Fields", "Frame", "Order", "moments"]
+__all__ = ["Order", "moments"]
 
 BLOCK = 1 << 14  # pairs of ramps at once, so that arrays stay in the cache
-PARALLEL = 4 * np.finfo(float).eps  # a smaller angle between weights is rounding
 
 Order: TypeAlias = tuple[int, int]
 Vector: TypeAlias = tuple[np.ndarray, np.ndarray]
-
-
-class Frame(NamedTuple):
-    """Orthonormal vectors (pairs, 2, n) whose span has both weights of each pair, and these in it, (pairs, 2)."""
-
-    axes: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-
-    @classmethod
-    def of(cls, w: np.ndarray, other: np.ndarray) -> Frame:
-        """Return the frames of weights (pairs, n) and others; the first vector is along w, where w is not zero."""
-        length, length2 = np.linalg.norm(w, axis=1), np.linalg.norm(other, axis=1)
-        leading = np.where(length[:, None] > 0, w, other)
-        one = _unit(leading, np.where(length > 0, length, length2))
-        along = (one * other).sum(1)
-        rest = other - along[:, None] * one
-        correction = (one * rest).sum(1)
-        rest = rest - correction[:, None] * one
-        across = np.linalg.norm(rest, axis=1)
-        across[across < PARALLEL * length2] = 0.0
-        axes = np.stack([one, _unit(rest * (across[:, None] > 0), across)], 1)
-        return cls(axes, np.stack([length, np.zeros_like(length)], 1), np.stack([along + correction, across], 1))
-
-    def inputs(self, rows: np.ndarray) -> np.ndarray:
-        """Return the moments of (x, 1) that rows (1, 3 or 6, pairs) stand for.
-
-        One row is the average of G itself, (pairs,); three give <G (x, 1)>, (pairs, n + 1), six the matrix <G (x, 1)
-        (x, 1)'>, (pairs, n + 1, n + 1).
-        """
-        if len(rows) == 1:
-            return rows[0]
-        vector = np.einsum("ap,pan->pn", rows[1:3], self.axes)
-        if len(rows) == 3:
-            return np.concatenate([vector, rows[0][:, None]], 1)
-        pairs, n = vector.shape
-        matrix = np.empty((pairs, n + 1, n + 1))
-        matrix[:, n, n] = rows[0]
-        matrix[:, :n, n] = matrix[:, n, :n] = vector
-        square = np.stack([rows[3:5], rows[4:6]])
-        matrix[:, :n, :n] = np.swapaxes(self.axes, 1, 2) @ (square.transpose(2, 0, 1) @ self.axes)
-        matrix[:, range(n), range(n)] += rows[0][:, None]
-        return matrix
-
-
-def _unit(v: np.ndarray, length: np.ndarray) -> np.ndarray:
-    return v / np.where(length > 0, length, 1.0)[:, None]
 
 
 def moments(f: Form, g: Form, first: Fields, second: Fields, orders: Iterable[Order]) -> dict[Order, np.ndarray]:
@@ -106,6 +59,8 @@ def moments(f: Form, g: Form, first: Fields, second: Fields, orders: Iterable[Or
     Examples
     --------
     >>> from tutelage.activations import activation
+    >>> from tutelage.gaussian.frames import Frame
+    >>> from tutelage.gaussian.ramps import form
     >>> relu, frame = form(activation("relu")), Frame.of(np.array([[2.0, 0.0]]), np.array([[0.0, 3.0]]))
     >>> fields = [Fields(w, np.zeros(1)) for w in (frame.first, frame.second)]
     >>> round(float(moments(relu, relu, *fields, [(0, 0)])[0, 0][0, 0] * np.pi), 12)  # 6 / (2 pi)

@@ -97,7 +97,7 @@ def _ramps(unit: Activation, nodes: int) -> Form | None:
         none = np.zeros(len(odd.weight))
         groups.append(Ramps(odd.inner + odd.outer, np.stack([none, odd.weight, none])))
     if len(even.weight):
-        weight = np.stack([even.weight, np.zeros(len(even.weight)), -even.weight * even.outer])
+        weight = np.stack([even.weight, np.zeros(len(even.weight)), -even.weight * even.outer + 0.0])
         groups.append(Ramps(even.inner + even.outer, weight))
     line = np.array([parts.constant - odd.weight.sum() / 2, parts.slope - even.weight.sum() / 2])
     line[np.abs(line) < ROUNDING] = 0.0

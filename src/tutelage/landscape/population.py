@@ -34,15 +34,15 @@ class PopulationLoss:
     half of it if the student has ``half=True``: the limit of the loss on N samples labelled by the teacher, as N grows.
     Value, gradient and Hessian are exact up to rounding. It is an objective like :meth:`tutelage.landscape.MLP.on`.
 
+    Both networks have one hidden layer and one linear output. Units may have any mixture of "erf", "normal_cdf",
+    "relu", "leaky_relu", "gelu", "sigmoid", "tanh", "softplus", "silu", "g", "linear" and polynomials; the teacher also
+    "step" and "sign".
+
     Parameters
     ----------
     teacher : Teacher or (MLP, array)
         ``net.at(p)``, or the network and its parameters.
     student : MLP
-
-    Both have one hidden layer and one linear output. Units may have any mixture of "erf", "normal_cdf", "relu",
-    "leaky_relu", "gelu", "sigmoid", "tanh", "softplus", "silu", "g", "linear" and polynomials; the teacher also "step"
-    and "sign".
 
     Attributes
     ----------

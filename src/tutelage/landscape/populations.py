@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutelage.gaussian.marginals import Fields
-from tutelage.gaussian.moments import Frame, Order, moments
+from tutelage.gaussian.frames import Fields, Frame
+from tutelage.gaussian.moments import Order, moments
 from tutelage.gaussian.ramps import Form
 
 __all__ = ["Averages", "Units", "averages"]
