@@ -63,7 +63,7 @@ class PopulationLoss:
     An error below 1e-9 of the teacher's mean square, and the gradient there, come from the differences of units that
     nearly coincide (:mod:`tutelage.landscape.differences`), with all their digits, down to zero. If they do not
     coincide, as where one function is written in two ways, loss and gradient end at 1e-16 and 1e-15 of what they are
-    differences of. The loss is never negative.
+    differences of. The loss is never negative, and where units coincide known to 1e-6 of itself or better.
 
     Examples
     --------
