@@ -40,6 +40,7 @@ _MODULES = {
     "conventions": "tutelage.conventions",
     "data": "tutelage.data",
     "gaussian": "tutelage.gaussian",
+    "landscape": "tutelage.landscape",
     "papers": "tutelage.papers",
     "phase": "tutelage.phase",
     "plot": "tutelage.plot",
@@ -62,6 +63,7 @@ __all__ = [
     "fixed_point",
     "fluctuations",
     "gaussian",
+    "landscape",
     "load",
     "papers",
     "phase",
@@ -79,7 +81,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import conventions, data, gaussian, papers, phase, plot, regimes, sweeps
+    from tutelage import conventions, data, gaussian, landscape, papers, phase, plot, regimes, sweeps
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network

@@ -3,7 +3,8 @@
 ``"erf"`` is :math:`\\mathrm{erf}(x/\\sqrt 2)`, ``"square"`` is :math:`x^2`, ``"hermite-k"`` the probabilists' Hermite
 polynomial :math:`\\mathrm{He}_k` (:math:`\\mathrm{He}_3 = x^3 - 3x`), ``"gelu"`` is :math:`x \\Phi(x)` with the normal
 distribution function :math:`\\Phi`, itself ``"normal_cdf"``; ``"silu"`` is :math:`x/(1 + e^{-x})`, ``"softplus"``
-:math:`\\log(1 + e^x)`, and ``"leaky_relu(a)"`` is x for positive x, a x else (a = 0.01 if left out).
+:math:`\\log(1 + e^x)`, ``"g"`` the sum of a sigmoid of 4 x and a softplus, and ``"leaky_relu(a)"`` is x for positive x,
+a x else (a = 0.01 if left out).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ OWN = "own"  # the kind of what a user defines
 HERMITE = r"hermite-(\d{1,2})"
 NAMES = (
     "erf", "linear", "relu", "leaky_relu", "leaky_relu(a)", "tanh", "sigmoid", "softplus", "silu", "gelu",
-    "normal_cdf", "step", "sign", "square", "hermite-k", "polynomial(c0, c1, ...)",
+    "normal_cdf", "step", "sign", "g", "square", "hermite-k", "polynomial(c0, c1, ...)",
 )  # fmt: skip
 
 
@@ -47,11 +48,14 @@ class Activation:
         The compiled family it belongs to; ``"own"`` for what a user defines.
     parameters : tuple of float
         Of the family: power coefficients, lowest first, of a polynomial; the leak of a leaky ReLU.
+    d2f : callable, optional
+        The second derivative g'', needed for Hessians only; at a kink and elsewhere without the jump's delta function.
 
     Raises
     ------
     ArgumentError
-        For a `df` that is not the derivative of `f`, or a jump of either between -6 and 6 that `kinks` does not name.
+        For a `df` that is not the derivative of `f`, or a `d2f` not that of `df`; for a jump of `f` or `df` between -6
+        and 6 that `kinks` does not name.
 
     Examples
     --------
@@ -65,19 +69,22 @@ class Activation:
     kinks: tuple[float, ...] = ()
     kind: str = OWN
     parameters: tuple[float, ...] = ()
+    d2f: Function | None = None
 
     def __post_init__(self) -> None:
         if self.kind != OWN:
             return
         check_type("name", self.name, str)
-        for name in ("f", "df"):
+        for name in ("f", "df") if self.d2f is None else ("f", "df", "d2f"):
             object.__setattr__(self, name, _elementwise(name, getattr(self, name)))
         none = np.shape(self.kinks) == (0,)
         kinks = np.empty(0) if none else check_vector("kinks", self.kinks, "kinks")
         object.__setattr__(self, "kinks", tuple(np.sort(kinks).tolist()))
         name = self.name or getattr(self.f, "__name__", "")
         object.__setattr__(self, "name", OWN if name in ("", "<lambda>", "vectorize") or _named(name) else name)
-        _check_function(self.f, self.df, self.kinks)
+        _check_function("f", self.f, "df", self.df, self.kinks)
+        if self.d2f is not None:
+            _check_function("df", self.df, "d2f", self.d2f, self.kinks)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return self.f(x)
@@ -106,6 +113,15 @@ class Activation:
 
         kernel = compile_unit(_plain(self.f), _plain(self.df)) if self.kind == OWN else unit(self.kind)
         return None if kernel is None else (kernel, np.array(self.parameters, np.float64))
+
+    @cached_property
+    def curvature(self) -> Any | None:
+        """The compiled g'' (:mod:`tutelage.kernels.curvatures`); None if there is none or it cannot be compiled."""
+        from tutelage.kernels.curvatures import compile_curvature, curvature
+
+        if self.kind != OWN:
+            return curvature(self.kind)
+        return None if self.d2f is None else compile_curvature(_plain(self.d2f))
 
 
 ActivationLike: TypeAlias = str | Activation
@@ -143,22 +159,23 @@ def _evaluated(name: str, f: Function, x: np.ndarray) -> np.ndarray:
     return y.astype(np.float64)
 
 
-def _check_function(f: Function, df: Function, kinks: tuple[float, ...]) -> None:
+def _check_function(name: str, f: Function, slope_name: str, df: Function, kinks: tuple[float, ...]) -> None:
     """Refuse what is no function, jumps that are not declared, and a derivative that is none."""
     x, h = np.linspace(-6.0, 6.0, 1201) + 0.00317, 1e-5  # off the round numbers, where kinks are
-    for name, function in (("f", f), ("df", df)):
-        _evaluated(name, function, x)
+    for label, function in ((name, f), (slope_name, df)):
+        _evaluated(label, function, x)
         where = _jump(function, x, kinks)
         if where is not None:
-            raise refuse("kinks", f"name every point where `f` or `df` jumps, such as {where:.6g}", f"is {kinks}")
+            must = f"name every point where `{name}` or `{slope_name}` jumps, such as {where:.6g}"
+            raise refuse("kinks", must, f"is {kinks}")
     smooth = np.abs(x[:, None] - np.array([np.inf, *kinks])).min(1) > 3 * h
-    far, near = (_evaluated("f", f, x + d) - _evaluated("f", f, x - d) for d in (2 * h, h))
-    slope, given = (8 * near - far) / (12 * h), _evaluated("df", df, x)
+    far, near = (_evaluated(name, f, x + d) - _evaluated(name, f, x - d) for d in (2 * h, h))
+    slope, given = (8 * near - far) / (12 * h), _evaluated(slope_name, df, x)
     gap = np.abs(slope - given) / (1e-6 * (1 + np.abs(f(x)) + np.abs(given))) * smooth
     worst = int(np.argmax(gap))
     if gap[worst] > 1:
-        but = f"is {given[worst]:.6g} at x = {x[worst]:.4g}, where f' = {slope[worst]:.6g}"
-        raise refuse("df", "be the derivative of `f`", but)
+        but = f"is {given[worst]:.6g} at x = {x[worst]:.4g}, where {name}' = {slope[worst]:.6g}"
+        raise refuse(slope_name, f"be the derivative of `{name}`", but)
 
 
 def _jump(f: Function, x: np.ndarray, kinks: tuple[float, ...]) -> float | None:
@@ -222,7 +239,7 @@ def _polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
     c = check_array("coefficients", coefficients, ("degree + 1",))
     label = name or f"polynomial({', '.join(repr(x) for x in c.tolist())})"
     p = Polynomial(c)
-    return Activation(p, p.deriv(), label, kind="polynomial", parameters=tuple(c.tolist()))
+    return Activation(p, p.deriv(), label, kind="polynomial", parameters=tuple(c.tolist()), d2f=p.deriv(2))
 
 
 def _hermite(degree: int) -> Activation:
@@ -239,36 +256,62 @@ def _leaky_relu(leak: float, name: str) -> Activation:
         kinks=(0.0,),
         kind="leaky_relu",
         parameters=(check_number("leak", leak),),
+        d2f=_zeros,
     )
-
-
-def _known(name: str, f: Function, df: Function, kinks: tuple[float, ...] = ()) -> Activation:
-    return Activation(f, df, name, kinks, kind=name)
 
 
 def _zeros(x: np.ndarray) -> np.ndarray:
     return np.zeros(np.shape(x))
 
 
+def _bump(x: np.ndarray) -> np.ndarray:
+    """Return the slope of the sigmoid."""
+    return _sigmoid(x) * _sigmoid(-np.asarray(x))
+
+
+def _bend(x: np.ndarray) -> np.ndarray:
+    """Return the second derivative of the sigmoid."""
+    return _bump(x) * (1 - 2 * _sigmoid(x))
+
+
+def _known(name: str, f: Function, df: Function, d2f: Function = _zeros, kinks: tuple[float, ...] = ()) -> Activation:
+    return Activation(f, df, name, kinks, kind=name, d2f=d2f)
+
+
 _SIMPLE = {
     unit.name: unit
     for unit in (
-        _known("erf", _erf, lambda x: 2 * _density(x)),
+        _known("erf", _erf, lambda x: 2 * _density(x), lambda x: -2 * np.asarray(x) * _density(x)),
         _known("linear", lambda x: np.array(x, np.float64), lambda x: np.ones(np.shape(x))),
-        _known("relu", lambda x: np.maximum(x, 0.0), lambda x: np.greater(x, 0.0).astype(np.float64), (0.0,)),
-        _known("step", lambda x: np.greater(x, 0.0).astype(np.float64), _zeros, (0.0,)),
-        _known("sign", lambda x: np.sign(x).astype(np.float64), _zeros, (0.0,)),
-        _known("tanh", lambda x: np.tanh(x), lambda x: 1 - np.tanh(x) ** 2),
-        _known("sigmoid", _sigmoid, lambda x: _sigmoid(x) * _sigmoid(-np.asarray(x))),
-        _known("softplus", lambda x: np.logaddexp(0.0, x), _sigmoid),
+        _known("relu", lambda x: np.maximum(x, 0.0), lambda x: np.greater(x, 0.0).astype(np.float64), kinks=(0.0,)),
+        _known("step", lambda x: np.greater(x, 0.0).astype(np.float64), _zeros, kinks=(0.0,)),
+        _known("sign", lambda x: np.sign(x).astype(np.float64), _zeros, kinks=(0.0,)),
+        _known(
+            "tanh",
+            lambda x: np.tanh(x),
+            lambda x: 1 - np.tanh(x) ** 2,
+            lambda x: -2 * np.tanh(x) * (1 - np.tanh(x) ** 2),
+        ),
+        _known("sigmoid", _sigmoid, _bump, _bend),
+        _known("softplus", lambda x: np.logaddexp(0.0, x), _sigmoid, _bump),
         _known(
             "silu",
             lambda x: np.asarray(x) * _sigmoid(x),
             lambda x: _sigmoid(x) * (1 + np.asarray(x) * _sigmoid(-np.asarray(x))),
+            lambda x: 2 * _bump(x) + np.asarray(x) * _bend(x),
         ),
-        _known("normal_cdf", _normal_cdf, _density),
+        _known("normal_cdf", _normal_cdf, _density, lambda x: -np.asarray(x) * _density(x)),
         _known(
-            "gelu", lambda x: np.asarray(x) * _normal_cdf(x), lambda x: _normal_cdf(x) + np.asarray(x) * _density(x)
+            "gelu",
+            lambda x: np.asarray(x) * _normal_cdf(x),
+            lambda x: _normal_cdf(x) + np.asarray(x) * _density(x),
+            lambda x: (2 - np.square(x)) * _density(x),
+        ),
+        _known(
+            "g",
+            lambda x: _sigmoid(4 * np.asarray(x)) + np.logaddexp(0.0, x),
+            lambda x: 4 * _bump(4 * np.asarray(x)) + _sigmoid(x),
+            lambda x: 16 * _bend(4 * np.asarray(x)) + _bump(x),
         ),
     )
 }

@@ -17,7 +17,7 @@ from numba import types
 
 from tutelage.kernels.elementary import erf, exp, expm1, log
 
-__all__ = ["SIGNATURE", "UNIT", "compile_unit", "unit"]
+__all__ = ["SIGNATURE", "UNIT", "compile_unit", "density", "sigmoid", "unit"]
 
 f8 = types.float64
 SIGNATURE = types.void(f8[::1], f8[::1], f8[::1], f8[::1])  # (x, parameters, value, slope)
@@ -30,8 +30,14 @@ _inlined = nb.njit(cache=True, forceinline=True, error_model="numpy")
 
 
 @_inlined
-def _sigmoid(x: float) -> float:
+def sigmoid(x: float) -> float:
     return 1.0 / (1.0 + exp(-x))
+
+
+@_inlined
+def density(x: float) -> float:
+    """The standard normal density."""
+    return _DENSITY * exp(-0.5 * x * x)
 
 
 @_inlined
@@ -49,7 +55,7 @@ def _log_1_plus(u: float) -> float:
 def _erf(x, p, value, slope):
     for i in range(x.shape[0]):
         value[i] = erf(_SQRT_HALF * x[i])
-        slope[i] = 2.0 * _DENSITY * exp(-0.5 * x[i] * x[i])
+        slope[i] = 2.0 * density(x[i])
 
 
 def _linear(x, p, value, slope):
@@ -92,34 +98,42 @@ def _tanh(x, p, value, slope):
 
 def _sigmoid_unit(x, p, value, slope):
     for i in range(x.shape[0]):
-        value[i] = _sigmoid(x[i])
-        slope[i] = value[i] * _sigmoid(-x[i])
+        value[i] = sigmoid(x[i])
+        slope[i] = value[i] * sigmoid(-x[i])
 
 
 def _softplus(x, p, value, slope):
     for i in range(x.shape[0]):
-        value[i] = max(x[i], 0.0) + _log_1_plus(exp(-abs(x[i])))
-        slope[i] = _sigmoid(x[i])
+        small = exp(-abs(x[i]))
+        value[i] = max(x[i], 0.0) + _log_1_plus(small)
+        slope[i] = (1.0 if x[i] > 0.0 else small) / (1.0 + small)
 
 
 def _silu(x, p, value, slope):
     for i in range(x.shape[0]):
-        s = _sigmoid(x[i])
+        s = sigmoid(x[i])
         value[i] = x[i] * s
-        slope[i] = s + x[i] * s * _sigmoid(-x[i])
+        slope[i] = s + x[i] * s * sigmoid(-x[i])
+
+
+def _g(x, p, value, slope):
+    for i in range(x.shape[0]):
+        small, s = exp(-abs(x[i])), sigmoid(4.0 * x[i])
+        value[i] = s + max(x[i], 0.0) + _log_1_plus(small)
+        slope[i] = 4.0 * s * sigmoid(-4.0 * x[i]) + (1.0 if x[i] > 0.0 else small) / (1.0 + small)
 
 
 def _normal_cdf_unit(x, p, value, slope):
     for i in range(x.shape[0]):
         value[i] = _normal_cdf(x[i])
-        slope[i] = _DENSITY * exp(-0.5 * x[i] * x[i])
+        slope[i] = density(x[i])
 
 
 def _gelu(x, p, value, slope):
     for i in range(x.shape[0]):
         s = _normal_cdf(x[i])
         value[i] = x[i] * s
-        slope[i] = s + x[i] * _DENSITY * exp(-0.5 * x[i] * x[i])
+        slope[i] = s + x[i] * density(x[i])
 
 
 def _polynomial(x, p, value, slope):
@@ -144,6 +158,7 @@ _SOURCES: dict[str, Callable] = {
     "silu": _silu,
     "normal_cdf": _normal_cdf_unit,
     "gelu": _gelu,
+    "g": _g,
     "polynomial": _polynomial,
 }
 

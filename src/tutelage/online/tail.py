@@ -73,7 +73,7 @@ class Tail:
         """Integrate to the last of `times`; fill the states and errors at times[done:], return status and `done`."""
         from tutelage.online.kernels import integrate as kernel
         from tutelage.online.kernels.tail import tail_velocity
-        from tutelage.online.pointers import pointer
+        from tutelage.pointers import pointer
 
         K, M = self.state.students, self.state.teachers
         velocity, both = pointer(tail_velocity), units(self.rule)

@@ -47,7 +47,7 @@ def way(rule: OnlineSGD) -> str | None:
 
 def compiled_velocity(rule: OnlineSGD) -> Any:
     """Return the compiled right-hand side for the rule's activations; the others stay uncompiled."""
-    from tutelage.online.pointers import pointer
+    from tutelage.pointers import pointer
 
     name = way(rule)
     return pointer(getattr(import_module(f"tutelage.online.kernels.{name}"), f"{name}_velocity"))
@@ -55,7 +55,7 @@ def compiled_velocity(rule: OnlineSGD) -> Any:
 
 def units(rule: OnlineSGD) -> tuple[Any, Any]:
     """Return the compiled units of student and teacher; None where one cannot be compiled."""
-    from tutelage.online.pointers import pointer
+    from tutelage.pointers import pointer
 
     compiled = (rule.student.unit, rule.teacher.unit)
     return tuple(unit and pointer(unit[0]) for unit in compiled)  # type: ignore[return-value]

@@ -1,0 +1,132 @@
+r"""Two-layer networks with one linear output: the Hessian at the speed of one symmetric matrix product.
+
+For :math:`f(x) = \sum_a v_a g(w_a \cdot x) + c` (the bias is a weight of an input that is one) the mean of the
+:math:`(f - y)^2/2` has the Hessian
+
+.. math:: H = \langle J J^T \rangle + \text{blocks of } \langle (f - y)\, v_a g''_a\, x x^T \rangle
+          \text{ and } \langle (f - y)\, g'_a x \rangle ,
+
+with :math:`J = (v_a g'_a x, \ldots, g_a, \ldots, 1)`. A block of samples goes through the activations once; J J^T is one
+call of ``dsyrk``, the rest are two thin products, and loss and gradient fall out on the way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tutelage.landscape.layers import Layer
+
+if TYPE_CHECKING:
+    from tutelage.landscape.data_loss import Block
+
+__all__ = ["TwoLayers"]
+
+
+class TwoLayers:
+    """Loss, gradient and Hessian of half the sum of squares, for the layers of a two-layer network."""
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self._hidden, self._last = layers
+        unit = self._hidden.groups[0][0]
+        self._unit, self._parameters = unit.unit  # type: ignore[misc]
+        self._curvature = unit.curvature
+
+    @staticmethod
+    def suits(layers: tuple[Layer, ...]) -> bool:
+        """Whether these are the layers of such a network, with one compiled activation."""
+        if len(layers) != 2 or layers[1].units != 1 or not layers[1].linear or len(layers[0].groups) != 1:
+            return False
+        unit = layers[0].groups[0][0]
+        return unit.unit is not None and unit.curvature is not None
+
+    def _split(self, matrices: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, float]:
+        row = matrices[1][0]
+        return matrices[0], np.ascontiguousarray(row[: self._hidden.units]), float(row[-1]) if self._last.bias else 0.0
+
+    def gradient(self, matrices: list[np.ndarray], blocks: list[Block]) -> tuple[float, np.ndarray]:
+        """Return half the sum of squares and its gradient."""
+        from tutelage.landscape.kernels.two_layers import descend
+        from tutelage.pointers import pointer
+
+        W, v, c = self._split(matrices)
+        units = len(W)
+        gradient, readout = np.zeros_like(W), np.zeros(units + 1)
+        work = _Work(units)
+        losses = []
+        for block in blocks:
+            z, value, slope, error = work.take(block.x.shape[1], 3)
+            losses.append(
+                descend(
+                    W, v, c, block.x, block.y[0], block.weight, pointer(self._unit), self._parameters,
+                    z, value, slope, error, gradient, readout,
+                )
+            )  # fmt: skip
+        return sum_exactly(losses), self._flat(gradient, readout)
+
+    def _flat(self, gradient: np.ndarray, readout: np.ndarray) -> np.ndarray:
+        return np.concatenate((gradient.reshape(-1), readout[: self._last.size]))
+
+    def hessian(self, matrices: list[np.ndarray], blocks: list[Block]) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return half the sum of squares, its gradient and its Hessian."""
+        from scipy.linalg.blas import dsyrk
+
+        from tutelage.landscape.kernels.two_layers import jacobian_block
+        from tutelage.pointers import pointer
+
+        W, v, c = self._split(matrices)
+        units, columns = W.shape
+        size = W.size + self._last.size
+        H = np.zeros((size, size), order="F")
+        bend, cross = np.zeros((units, columns * (columns + 1) // 2)), np.zeros_like(W)
+        readout = np.zeros(units + 1)
+        work = _Work(units)
+        storage = np.empty(size * max(block.x.shape[1] for block in blocks))
+        losses = []
+        for block in blocks:
+            samples = block.x.shape[1]
+            z, value, slope, curve, error = work.take(samples, 4)
+            J = storage[: size * samples].reshape(size, samples)
+            losses.append(
+                jacobian_block(
+                    W, v, c, block.x, block.y[0], block.weight, pointer(self._unit), pointer(self._curvature),
+                    self._parameters, z, value, slope, curve, error, J, bend, cross, readout, self._last.bias,
+                )
+            )  # fmt: skip
+            H = dsyrk(1.0, J.T, trans=1, beta=1.0, c=H, overwrite_c=1)
+        _complete(H, bend, cross)
+        return sum_exactly(losses), self._flat(cross * v[:, None], readout), H
+
+
+class _Work:
+    """Arrays that blocks of samples share."""
+
+    def __init__(self, units: int) -> None:
+        self._units = units
+        self._arrays: list[np.ndarray] = []
+
+    def take(self, samples: int, count: int) -> list[Any]:
+        """Return `count` arrays (units, samples) and one (samples,)."""
+        if not self._arrays or self._arrays[0].shape[1] != samples:
+            self._arrays = [np.empty((self._units, samples)) for _ in range(count)]
+        return [*self._arrays, np.empty(samples)]
+
+
+def _complete(H: np.ndarray, bend: np.ndarray, cross: np.ndarray) -> None:
+    """Add the residuals' blocks to the upper triangle, and copy it to the lower."""
+    units, columns = cross.shape
+    i, j = np.tril_indices(columns)
+    for a in range(units):
+        own = slice(a * columns, (a + 1) * columns)
+        H[own, own][j, i] += bend[a]
+        H[own, units * columns + a] += cross[a]
+    i, j = np.tril_indices(len(H), -1)
+    H[i, j] = H[j, i]
+
+
+def sum_exactly(values: list[float]) -> float:
+    """Return the sum of the blocks' sums, correctly rounded."""
+    from math import fsum
+
+    return fsum(values) if np.isfinite(values).all() else float(np.sum(values))
