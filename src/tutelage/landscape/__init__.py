@@ -3,6 +3,38 @@
 from __future__ import annotations
 
 from tutelage.landscape.data_loss import DataLoss
+from tutelage.landscape.lanczos import Density, Estimate, spectral_density, top_eigenvalues, trace
+from tutelage.landscape.linear_networks import LinearLaw, linear_eigenvalues
+from tutelage.landscape.marchenko_pastur import MarchenkoPastur, SampledLaw
+from tutelage.landscape.matched import erf_hessian, matched_network
 from tutelage.landscape.network import MLP, Teacher
+from tutelage.landscape.quadratic import average_quadratic_loss, quadratic_loss
+from tutelage.landscape.rank_formulas import RankFormula, rank_formula
+from tutelage.landscape.ranks import NumericalRank, generic_rank, numerical_rank
+from tutelage.landscape.spectrum import Spectrum, spectrum
 
-__all__ = ["MLP", "DataLoss", "Teacher"]
+__all__ = [
+    "MLP",
+    "DataLoss",
+    "Density",
+    "Estimate",
+    "LinearLaw",
+    "MarchenkoPastur",
+    "NumericalRank",
+    "RankFormula",
+    "SampledLaw",
+    "Spectrum",
+    "Teacher",
+    "average_quadratic_loss",
+    "erf_hessian",
+    "generic_rank",
+    "linear_eigenvalues",
+    "matched_network",
+    "numerical_rank",
+    "quadratic_loss",
+    "rank_formula",
+    "spectral_density",
+    "spectrum",
+    "top_eigenvalues",
+    "trace",
+]
