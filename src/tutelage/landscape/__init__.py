@@ -11,7 +11,7 @@ from tutelage.landscape.network import MLP, Teacher
 from tutelage.landscape.quadratic import average_quadratic_loss, quadratic_loss
 from tutelage.landscape.rank_formulas import RankFormula, rank_formula
 from tutelage.landscape.ranks import NumericalRank, generic_rank, numerical_rank
-from tutelage.landscape.spectrum import Spectrum, spectrum
+from tutelage.landscape.spectra import Spectrum, spectrum
 
 __all__ = [
     "MLP",

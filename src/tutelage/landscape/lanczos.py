@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from tutelage.errors import check_array, check_choice, check_count, check_number
 
 __all__ = ["Density", "Estimate", "spectral_density", "top_eigenvalues", "trace"]
 
-Operator: TypeAlias = Callable[[np.ndarray], np.ndarray] | ArrayLike | Any
+Operator = Any  # a callable, a LinearOperator, or what is like an array
 GRID = 400  # points of the default grid
 MARGIN = 5.0  # widths by which it exceeds the spectrum
 

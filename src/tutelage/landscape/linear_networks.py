@@ -1,7 +1,7 @@
 r"""Linear networks :math:`y = W_2 W_1 x` at a matched optimum: the law of their Hessians, and of the loss beside it.
 
-The Hessian of :math:`\frac12 \langle (y - y^*)^2 \rangle`, inputs N(0, 1), has :math:`N_h (N_i + 1) - N_i` zeros, and the
-:math:`N_i` eigenvalues
+The Hessian of :math:`\frac12 \langle (y - y^*)^2 \rangle`, inputs N(0, 1), has :math:`N_h (N_i + 1) - N_i` zeros, and
+the :math:`N_i` eigenvalues
 
 .. math:: \lambda_k = |W_2|^2 + \mathrm{eig}_k(W_1^\top W_1) .
 
@@ -25,7 +25,8 @@ from tutelage.landscape.marchenko_pastur import MarchenkoPastur
 __all__ = ["LinearLaw", "linear_eigenvalues"]
 
 LAGUERRE = 60  # nodes of averages over |W2|^2
-BATCH = 4096  # networks drawn at a time
+NODES = 100  # of the convolution
+BATCH = 4096  # networks drawn, or values of the law computed, at a time
 
 
 def linear_eigenvalues(W1: ArrayLike, W2: ArrayLike) -> np.ndarray:
@@ -129,7 +130,7 @@ class LinearLaw:
         return MP + self.variances[1] * np.random.default_rng((seed, 1)).chisquare(self.hidden, count)
 
     def networks(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return the eigenvalues (count, Ni) of `count` random networks, ascending in each; of their actual matrices."""
+        """Return the eigenvalues (count, Ni) of `count` random networks, of actual matrices; ascending in each."""
         count, rng = check_count("count", count), np.random.default_rng(check_count("seed", seed, minimum=0))
         (v1, v2), values = self.variances, np.empty((count, self.inputs))
         for begin in range(0, count, BATCH):
@@ -147,8 +148,9 @@ class LinearLaw:
 
         Starts are the optimum plus N(0, eps^2) in every weight. With the Laplace transforms of both parts,
 
-        .. math:: \langle L \rangle = -\frac{\epsilon^2 N_i}{2} \frac{\mathrm d}{\mathrm ds} \Big[ (1 + 2 s_2^2 s)^{-N_h/2}
-                  \int e^{-s x}\, \mathrm{MP}(\mathrm dx) \Big], \qquad s = 2 \times \text{time} .
+        .. math:: \langle L \rangle = -\frac{\epsilon^2 N_i}{2} \frac{\mathrm d}{\mathrm ds}
+                  \Big[ (1 + 2 s_2^2 s)^{-N_h/2} \int e^{-s x}\, \mathrm{MP}(\mathrm dx) \Big],
+                  \qquad s = 2 \times \text{time} .
 
         Rare networks of small :math:`|W_2|^2` carry it at late times: if :math:`N_i > N_h` it falls as
         :math:`s^{-(N_h/2 + 1)}`, where each network decays exponentially (:meth:`typical_loss`).
@@ -196,14 +198,13 @@ class LinearLaw:
 
     def _convolved(self, x: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Return the mean over the Marchenko-Pastur law of f(x - value), f zero below zero."""
-        x, MP = np.asarray(x, np.float64), self.MP
-        flat, (low, high) = x.ravel(), MP.edges
-        # the largest value below x, as an angle from the upper edge
-        first = np.arccos(np.clip((2 * flat - low - high) / (high - low), -1, 1))
-        values, weights = MP._rule(first)
-        gap = flat[:, None] - values
-        inside = (np.where(gap > 0, f(np.where(gap > 0, gap, 1.0)), 0.0) * weights).sum(1)
-        return (inside + (MP.atom * f(flat) if MP.atom else 0.0)).reshape(x.shape)
+        x, MP, inside = np.asarray(x, np.float64), self.MP, []
+        for part in np.array_split(x.ravel(), x.size // BATCH + 1):
+            values, weights = MP.rule_below(part, NODES)
+            gap = part[:, None] - values
+            inside.append((np.where(gap > 0, f(np.where(gap > 0, gap, 1.0)), 0.0) * weights).sum(1))
+        flat = np.concatenate(inside) + (MP.atom * f(x.ravel()) if MP.atom else 0.0)
+        return flat.reshape(x.shape)
 
 
 def _twice(time: ArrayLike) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import comb
 
 import numpy as np
@@ -14,7 +14,7 @@ from tutelage.errors import check_count, check_number, check_vector, refuse
 
 __all__ = ["MarchenkoPastur", "SampledLaw"]
 
-NODES = 400  # of Gauss-Legendre rules in the angle
+NODES = 400  # of the Gauss-Legendre rule in the angle
 GRID = 2000  # points at which a sampled law is tabulated
 HEIGHT = 1e-7  # imaginary part, over the largest eigenvalue, at which its equation is solved
 
@@ -80,7 +80,7 @@ class MarchenkoPastur:
         return np.where(z >= 0, self.atom, 0.0) + mass
 
     def moment(self, k: int) -> float:
-        r"""Return the k-th moment about the shift, :math:`\text{scale}^k \sum_r \frac{c^r}{r+1} \binom kr \binom{k-1}r`."""
+        r"""Return the k-th moment about the shift, scale^k :math:`\sum_r \frac{c^r}{r+1} \binom kr \binom{k-1}r`."""
         k = check_count("k", k, minimum=0)
         total = sum(self.ratio**r / (r + 1) * comb(k, r) * comb(k - 1, r) for r in range(k)) if k else 1.0
         return self.scale**k * total
@@ -96,8 +96,20 @@ class MarchenkoPastur:
     @cached_property
     def rule(self) -> tuple[np.ndarray, np.ndarray]:
         """Nodes and weights of the mean of a smooth function, the atom included."""
-        x, w = self._rule(np.zeros(1))
+        x, w = self.rule_below(np.array([self.edges[1]]), NODES)
         return np.append(x[0], self.shift), np.append(w[0], self.atom)
+
+    def rule_below(self, x: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return nodes and weights (n, nodes) of integrals over the continuous part up to each of `x` (n,).
+
+        Nodes are dense as squares next to x, so that a function may behave like a root of the distance from there.
+        """
+        low, high = self.edges
+        first = np.arccos(np.clip((2 * x - low - high) / (high - low), -1, 1))[:, None]  # from the upper edge
+        u, w = _legendre(nodes)
+        angle, weight = first + (np.pi - first) * u**2, 2 * (np.pi - first) * u * w
+        z = (1 - np.sqrt(self.ratio)) ** 2 + 4 * np.sqrt(self.ratio) * np.cos(angle / 2) ** 2
+        return self.shift + self.scale * z, 2 / np.pi * np.sin(angle) ** 2 / z * weight
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """Return `count` independent draws from the law, by inversion of its distribution function."""
@@ -109,17 +121,12 @@ class MarchenkoPastur:
     def _standard(self, x: ArrayLike) -> np.ndarray:
         return (np.asarray(x, np.float64) - self.shift) / self.scale
 
-    def _rule(self, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return nodes and weights of the continuous part at angles from each of `first` (n,) to pi, the lower edge.
 
-        Nodes are dense as squares next to the first angle, so that a function may go there as a root of the distance.
-        """
-        u, w = np.polynomial.legendre.leggauss(NODES)
-        u, w = (u + 1) / 2, w / 2
-        span = (np.pi - first)[:, None]
-        angle, weight = first[:, None] + span * u**2, 2 * span * u * w
-        x = (1 - np.sqrt(self.ratio)) ** 2 + 4 * np.sqrt(self.ratio) * np.cos(angle / 2) ** 2
-        return self.shift + self.scale * x, 2 / np.pi * np.sin(angle) ** 2 / x * weight
+@lru_cache
+def _legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Gauss-Legendre rule on (0, 1)."""
+    u, w = np.polynomial.legendre.leggauss(nodes)
+    return (u + 1) / 2, w / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +179,7 @@ class SampledLaw:
     def cdf(self, x: ArrayLike) -> np.ndarray:
         """Return the distribution function, the atom included, to about 1e-3."""
         grid, mass = self._table
-        return np.where(np.asarray(x) >= 0, self.atom, 0.0) + np.interp(x, grid, mass, left=0.0)
+        return np.where(np.asarray(x) >= 0, self.atom, 0.0) + np.interp(np.asarray(x), grid, mass, left=0.0)
 
     @cached_property
     def _table(self) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.errors import check_array, check_number, check_vector, refuse
-from tutelage.landscape.spectrum import Spectrum
+from tutelage.landscape.spectra import Spectrum
 
 __all__ = ["average_quadratic_loss", "quadratic_loss"]
 
@@ -47,9 +47,7 @@ def quadratic_loss(
     return _decay(spectrum.values, spectrum.coordinates(displacement) ** 2, times, lr)
 
 
-def average_quadratic_loss(
-    values: ArrayLike, eps: float, times: ArrayLike, *, lr: float | None = None
-) -> np.ndarray:
+def average_quadratic_loss(values: ArrayLike, eps: float, times: ArrayLike, *, lr: float | None = None) -> np.ndarray:
     r"""Return the same averaged over displacements N(0, eps^2) in every parameter, which eigenvalues alone give.
 
     Parameters
@@ -75,7 +73,9 @@ def _decay(values: np.ndarray, squares: np.ndarray, times: ArrayLike, lr: float 
             logs = -2 * np.outer(t, values)
         else:
             step = check_number("lr", lr, minimum=0, strict=True) * values
-            logs = np.multiply.outer(t, 2 * np.where(step < 1, np.log1p(-np.minimum(step, 1)), np.log(np.abs(step - 1))))
+            logs = np.multiply.outer(
+                t, 2 * np.where(step < 1, np.log1p(-np.minimum(step, 1)), np.log(np.abs(step - 1)))
+            )
             logs = np.where(t[:, None] == 0, 0.0, logs)  # also where one step leads to the minimum
         loss = np.exp(logs) @ (values * squares / 2)
     return loss.reshape(np.shape(times))

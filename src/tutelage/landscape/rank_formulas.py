@@ -1,9 +1,9 @@
 r"""Generic ranks in closed form: theorems for some sets of degrees, and proven upper bounds for all others.
 
-Derivatives of :math:`y = W_2\, g(W_1 x)` lie in the space of polynomials of x whose degrees are those of g, the set S. One that is
-orthogonal to all of them is, read as a polynomial of the weights, one of degrees S whose value and gradient vanish at the
-rows of :math:`W_1`: the rank is the dimension :math:`D = \sum_{k \in S} \binom{N_i + k - 1}{k}` less that of the polynomials
-singular at :math:`N_h` generic points. Of g it knows which coefficients are zero, and nothing else.
+Derivatives of :math:`y = W_2\, g(W_1 x)` lie in the space of polynomials of x whose degrees are those of g, the set S.
+One that is orthogonal to all of them is, read as a polynomial of the weights, one of degrees S whose value and gradient
+vanish at the rows of :math:`W_1`: the rank is the dimension :math:`D = \sum_{k \in S} \binom{N_i + k - 1}{k}` less that
+of the polynomials singular at :math:`N_h` generic points. Of g it knows which coefficients are zero, and nothing else.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def rank_formula(g: ActivationLike, inputs: int, hidden: int) -> RankFormula:
 
     Exact are, with :math:`D_k = \binom{N_i + k - 1}{k}` and :math:`r = \min(N_h, N_i)`:
 
-    - :math:`z^k`, k > 2: :math:`\min(N_h N_i, D_k)`, but one less for :math:`(k, N_i, N_h)` = (3, 5, 7), (4, 3, 5), (4, 4, 9),
-      (4, 5, 14), by the theorem of Alexander and Hirschowitz; :math:`N_i` for k = 1 and :math:`r N_i - r(r-1)/2` for k = 2.
-      With a constant: one more.
-    - all degrees from 0 to k: the same with :math:`N_i + 1` in place of :math:`N_i`. From 1 to k: at most :math:`D`. From 2 to
+    - :math:`z^k`, k > 2: :math:`\min(N_h N_i, D_k)`, but one less for :math:`(k, N_i, N_h)` = (3, 5, 7), (4, 3, 5),
+      (4, 4, 9), (4, 5, 14), by the theorem of Alexander and Hirschowitz; :math:`N_i` for k = 1 and
+      :math:`r N_i - r(r-1)/2` for k = 2. With a constant: one more.
+    - all degrees from 0 to k: the same with :math:`N_i + 1` in place of :math:`N_i`. From 1 to k: at most D. From 2 to
       k: that of one more unit, less :math:`N_i + 1`. Then the origin is one more point, simple or double.
 
     For other sets S of degrees the smallest of three upper bounds is returned:
@@ -58,9 +58,12 @@ def rank_formula(g: ActivationLike, inputs: int, hidden: int) -> RankFormula:
     - :math:`\sum_{k \in S} \mathrm{rank}(z^k)`;
     - :math:`N_h (N_i - 1)`, directions across the weights, plus what :math:`u_a g'(u_a)` and :math:`g(u_a)` span:
       :math:`\sum_k \min(N_h, D_k)` for two degrees, :math:`N_h + \min(N_h, D - D_k)` for any k otherwise;
-    - :math:`D - (2v - 1) + \sum_t D_t`: of the polynomials with degrees in a set H, at least :math:`v = \sum_{k \in H} D_k - N_h`
-      vanish at the points, and products of two are singular there, of which :math:`2v - 1` or more are independent; t are
-      the sums of two degrees in H that are not in S.
+    - :math:`D - (2v - 1) + \sum_t D_t`: of the polynomials with degrees in a set H, at least
+      :math:`v = \sum_{k \in H} D_k - N_h` vanish at the points, and products of two are singular there, of which
+      :math:`2v - 1` or more are independent; t are the sums of two degrees in H that are not in S.
+
+    Exact arithmetic (:func:`generic_rank`) found the smallest attained in every case tried: all sets of degrees up to
+    7, :math:`N_i \le 6`, up to 90 parameters.
 
     Parameters
     ----------
@@ -120,8 +123,10 @@ def _known(degrees: tuple[int, ...], inputs: int, hidden: int) -> int | None:
 
 def _theorem(degrees: tuple[int, ...]) -> str:
     top = degrees[-1] if degrees else 0
-    return ("linear algebra", "linear algebra", "symmetric matrices of given rank")[top] if top < 3 else (
-        "Alexander & Hirschowitz"
+    return (
+        ("linear algebra", "linear algebra", "symmetric matrices of given rank")[top]
+        if top < 3
+        else ("Alexander & Hirschowitz")
     )
 
 

@@ -1,6 +1,7 @@
 r"""Ranks of Hessians at a matched optimum of :math:`y = W_2\, g(W_1 x)`: the effective number of parameters.
 
-At the optimum the Hessian is the mean of :math:`\nabla y\, \nabla y^\top`: its rank is the number of functions of x among
+At the optimum the Hessian is the mean of :math:`\nabla y\, \nabla y^\top`: its rank is the number of functions of x
+among
 
 .. math:: \partial y/\partial W_{1,ai} = W_{2,a}\, g'(u_a)\, x_i , \qquad \partial y/\partial W_{2,a} = g(u_a) , \qquad
           u = W_1 x ,
@@ -31,10 +32,10 @@ def generic_rank(
     r"""Return the rank for a polynomial activation, by exact arithmetic modulo primes of 31 bits.
 
     Weights, inputs and the coefficients of g are taken modulo a prime, where no rounding decides what is zero: the
-    ranks of spectra whose smallest eigenvalues lie beyond double precision come out as well. A rank modulo a prime never
-    exceeds the generic one, and falls short of it only if a random draw hits a root of a polynomial, of degree some
-    hundreds, among :math:`2^{31}` values. The largest of `trials` is returned, each with weights and inputs of its own, the
-    primes in turn.
+    ranks of spectra whose smallest eigenvalues lie beyond double precision come out as well. A rank modulo a prime
+    never exceeds the generic one; it falls short only if the prime divides a coefficient, or if random numbers hit a
+    root of a polynomial, of degree some hundreds, among :math:`2^{31}` values. The largest of `trials` is returned,
+    each with weights and inputs of its own, the primes in turn.
 
     Parameters
     ----------
@@ -157,8 +158,8 @@ def numerical_rank(
 
     Weights are :math:`N(0, 1/N_i)` and N(0, 1). Eigenvalues of the Hessian are squares of the singular values that are
     looked at here, over the number of samples, so that these tell smaller ones from zero: of erf, whose rank is full,
-    eigenvalues of (10, 20) span eight decades. For ReLU a factor can be moved from the first layer to the second one in each
-    unit: the rank is at most :math:`P - N_h`.
+    eigenvalues of (10, 20) span eight decades. For ReLU a factor can be moved from the first layer to the second one in
+    each unit: the rank is at most :math:`P - N_h`.
 
     Parameters
     ----------
@@ -168,7 +169,8 @@ def numerical_rank(
     samples : int, optional
         Default: 10 P.
     tolerance : float, optional
-        As a fraction of the largest singular value. Default: the larger side of the Jacobian times the machine precision.
+        As a fraction of the largest singular value. Default: the larger side of the Jacobian times the machine
+        precision.
     seed : int
     """
     from tutelage.landscape.matched import matched_network
@@ -178,7 +180,7 @@ def numerical_rank(
     count = 10 * size if samples is None else check_count("samples", samples)
     x = np.random.default_rng((check_count("seed", seed, minimum=0), 1)).standard_normal((count, inputs))
     values = np.linalg.svd(teacher.net.jacobian(teacher.p, x)[:, 0], compute_uv=False)
-    least = max(count, size) * np.finfo(float).eps
+    least = max(count, size) * float(np.finfo(float).eps)
     least = least if tolerance is None else check_number("tolerance", tolerance, minimum=0)
     shares = values / values[0] if values[0] > 0 else values
     kept = shares[shares > least]

@@ -103,9 +103,9 @@ def spectrum(H: ArrayLike, tolerance: float | None = None) -> Spectrum:
 
     Examples
     --------
-    >>> print(spectrum([[1.0, 2.0], [2.0, 1.0]]))
-    spectrum of 2 eigenvalues from -1 to 3: 1 negative, 0 zero (within 1.3e-15), 1 positive; rank 2, effective rank 1.755, \
-trace 2
+    >>> found = spectrum([[1.0, 2.0], [2.0, 1.0]])
+    >>> found.negatives, found.rank, round(found.effective_rank, 3)
+    (1, 2, 1.755)
     """
     matrix = check_array("H", H, ("P", "P"))
     gap, largest = np.abs(matrix - matrix.T).max(), np.abs(matrix).max()
