@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tutelage import landscape
+from tutelage.activations import activation
 from tutelage.landscape import generic_rank, rank_formula
-from tutelage.landscape.ranks import PRIMES, rank_modulo
+from tutelage.landscape.ranks import PRIMES, SERIES, rank_modulo
 
 SUPPORTS = [
     (*low, top) for top in range(1, 8) for size in range(top + 1) for low in itertools.combinations(range(top), size)
@@ -136,6 +137,35 @@ def test_rank_on_few_samples():
     for samples in (3, 12, 40):
         assert generic_rank("square", 5, 3, samples=samples) == min(samples, 12)
     assert landscape.numerical_rank("erf", 4, 5, samples=10).rank == 10
+
+
+@pytest.mark.parametrize("g", ["erf", "tanh", "sigmoid", "normal_cdf", "softplus", "silu", "gelu"])
+def test_degrees_of_power_series(g):
+    """Coefficients by Cauchy's integral, on a circle within the radius of convergence."""
+    from scipy.special import erf
+
+    function = {
+        "erf": lambda z: erf(z / np.sqrt(2)),
+        "tanh": np.tanh,
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "normal_cdf": lambda z: (1 + erf(z / np.sqrt(2))) / 2,
+        "softplus": lambda z: np.log(1 + np.exp(z)),
+        "silu": lambda z: z / (1 + np.exp(-z)),
+        "gelu": lambda z: z * (1 + erf(z / np.sqrt(2))) / 2,
+    }[g]
+    circle = np.exp(2j * np.pi * np.arange(64) / 64)
+    real = np.linspace(-1, 1, 5)
+    np.testing.assert_allclose(function(real + 0j).real, activation(g)(real), atol=1e-14)
+    coefficients = (np.fft.fft(function(circle)) / 64).real[:14]
+    first, step, low = SERIES[g]
+    expected = [k in low or (k >= first and (k - first) % step == 0) for k in range(14)]
+    assert list(np.abs(coefficients) > 1e-12) == expected
+
+
+def test_rank_of_a_power_series_is_full():
+    for g, inputs, hidden in (("erf", 1, 10), ("erf", 5, 7), ("tanh", 3, 8), ("softplus", 4, 4), ("gelu", 2, 5)):
+        assert generic_rank(g, inputs, hidden) == hidden * (inputs + 1)
+    assert generic_rank("erf", 5, 7, samples=20) == 20
 
 
 def test_erf_is_full_and_relu_lacks_one_for_each_unit():

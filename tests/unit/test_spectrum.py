@@ -86,7 +86,7 @@ def refused(name, given, call):
         ("width", "is 0", lambda: landscape.spectral_density(np.eye(4), 4, width=0)),
         ("method", "'x'", lambda: landscape.trace(np.eye(4), 4, method="x")),
         ("products", "is 5", lambda: landscape.trace(np.eye(4), 4, products=5)),
-        ("g", "'erf'", lambda: landscape.generic_rank("erf", 3, 2)),
+        ("g", "'relu'", lambda: landscape.generic_rank("relu", 3, 2)),
         ("g", "'erf'", lambda: landscape.rank_formula("erf", 3, 2)),
         ("hidden", "is 0", lambda: landscape.generic_rank("square", 3, 0)),
         ("samples", "is 0", lambda: landscape.generic_rank("square", 3, 2, samples=0)),

@@ -43,8 +43,8 @@ def erf_hessian(W1: ArrayLike, W2: ArrayLike) -> np.ndarray:
     r"""Return the Hessian of the population loss at the optimum for erf units, inputs N(0, 1).
 
     With :math:`g(z) = \mathrm{erf}(z/\sqrt2)`, :math:`C = W_1 W_1^\top`, :math:`q = \mathrm{diag}\, C` and rows
-    :math:`w_a` of :math:`W_1` its blocks are :math:`W_{2,a} W_{2,b} \langle g'_a g'_b\, x x^\top \rangle`, :math:`W_{2,a} \langle g'_a g_b\, x \rangle` and
-    :math:`\langle g_a g_b \rangle`,
+    :math:`w_a` of :math:`W_1` its blocks are :math:`W_{2,a} W_{2,b} \langle g'_a g'_b\, x x^\top \rangle`,
+    :math:`W_{2,a} \langle g'_a g_b\, x \rangle` and :math:`\langle g_a g_b \rangle`,
 
     .. math::
 

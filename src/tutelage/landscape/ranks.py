@@ -12,8 +12,10 @@ that are linearly independent, the same number for almost all weights and inputs
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import comb
 
 import numpy as np
 
@@ -24,12 +26,19 @@ __all__ = ["NumericalRank", "generic_rank", "numerical_rank", "rank_modulo"]
 
 PRIMES = (2147483647, 2147483629, 2147483587)  # the largest three below 2^31: products fit 64 bits
 SPARE = 8  # samples more than parameters
+MORE = 6  # polynomials of a power series that are tried
+SERIES = {  # degrees of power series: the first of an arithmetic progression, its step, others
+    **dict.fromkeys(("erf", "tanh"), (1, 2, ())),
+    **dict.fromkeys(("sigmoid", "normal_cdf"), (1, 2, (0,))),
+    **dict.fromkeys(("silu", "gelu"), (2, 2, (1,))),
+    "softplus": (2, 2, (0, 1)),
+}
 
 
 def generic_rank(
     g: ActivationLike, inputs: int, hidden: int, *, samples: int | None = None, trials: int = 2, seed: int = 0
 ) -> int:
-    r"""Return the rank for a polynomial activation, by exact arithmetic modulo primes of 31 bits.
+    r"""Return the rank for a polynomial activation, or an analytic one, by exact arithmetic modulo primes of 31 bits.
 
     Weights, inputs and the coefficients of g are taken modulo a prime, where no rounding decides what is zero: the
     ranks of spectra whose smallest eigenvalues lie beyond double precision come out as well. A rank modulo a prime
@@ -37,10 +46,14 @@ def generic_rank(
     root of a polynomial, of degree some hundreds, among :math:`2^{31}` values. The largest of `trials` is returned,
     each with weights and inputs of its own, the primes in turn.
 
+    The degrees of a power series are linearly independent, so that a relation between derivatives holds in each degree
+    on its own, whatever its coefficient is, if that is not zero: for erf, tanh, sigmoid, softplus, SiLU, GELU and the
+    normal distribution function polynomials of more and more of their degrees are taken, until the rank is full.
+
     Parameters
     ----------
     g : str or Activation
-        A polynomial. Any float is an exact fraction, and is taken as it is.
+        A polynomial, of which any float is an exact fraction and taken as it is; or one of those above.
     inputs, hidden : int
         :math:`N_i`, :math:`N_h`.
     samples : int, optional
@@ -51,34 +64,52 @@ def generic_rank(
     Raises
     ------
     ArgumentError
-        For an activation that is no polynomial: see :func:`numerical_rank`.
+        For another activation: see :func:`numerical_rank`.
 
     Examples
     --------
-    >>> generic_rank("square", 5, 3), generic_rank("polynomial(0, 0, 0, 1)", 5, 7)
-    (12, 34)
+    >>> generic_rank("square", 5, 3), generic_rank("polynomial(0, 0, 0, 1)", 5, 7), generic_rank("erf", 5, 7)
+    (12, 34, 42)
     """
     inputs, hidden = check_count("inputs", inputs), check_count("hidden", hidden)
     parameters = hidden * (inputs + 1)
     count = parameters + SPARE if samples is None else check_count("samples", samples)
-    coefficients, trials = exact_coefficients(g), check_count("trials", trials)
-    seed, best, most = check_count("seed", seed, minimum=0), 0, min(parameters, count)
-    for trial in range(trials):
-        prime = PRIMES[trial % len(PRIMES)]
-        rng = np.random.default_rng((seed, trial))
-        jacobian = _jacobian_modulo(coefficients, inputs, hidden, count, prime, rng)
-        best = max(best, rank_modulo(jacobian, prime))
-        if best == most:
-            break
+    trials, seed = check_count("trials", trials), check_count("seed", seed, minimum=0)
+    best, most = 0, min(parameters, count)
+    for coefficients in _polynomials(g, inputs, parameters):
+        for trial in range(trials):
+            prime, rng = PRIMES[trial % len(PRIMES)], np.random.default_rng((seed, trial))
+            jacobian = _jacobian_modulo(coefficients, inputs, hidden, count, prime, rng)
+            best = max(best, rank_modulo(jacobian, prime))
+            if best == most:
+                return best
     return best
+
+
+def _polynomials(g: ActivationLike, inputs: int, parameters: int) -> Iterator[list[Fraction]]:
+    """Yield the coefficients of g, or of polynomials of more and more of its degrees."""
+    found = activation(g, "g")
+    if found.coefficients is not None or found.name not in SERIES:
+        yield exact_coefficients(found)
+        return
+    first, step, low = SERIES[found.name]
+    degrees, space = list(low), sum(comb(inputs + k - 1, k) for k in low)
+    top, more = first, 0
+    while more < MORE:
+        degrees.append(top)
+        space += comb(inputs + top - 1, top)
+        if space >= parameters:
+            yield [Fraction(int(k in degrees)) for k in range(top + 1)]
+            more += 1
+        top += step
 
 
 def exact_coefficients(g: ActivationLike) -> list[Fraction]:
     """Return the power coefficients of a polynomial activation, lowest first, without zeros at the end."""
-    found = activation(g, "g").coefficients
-    if found is None:
-        raise refuse("g", "be a polynomial", f"is {activation(g, 'g').name!r}")
-    exact = [Fraction(c) for c in found]
+    found = activation(g, "g")
+    if found.coefficients is None:
+        raise refuse("g", "be a polynomial", f"is {found.name!r}")
+    exact = [Fraction(c) for c in found.coefficients]
     while exact and not exact[-1]:
         exact.pop()
     return exact
