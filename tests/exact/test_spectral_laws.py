@@ -164,6 +164,15 @@ def test_typical_network_decays_faster_than_the_average():
     assert ratio[-1] < 1e-6
 
 
+def test_typical_loss_at_late_times_is_a_gap_apart():
+    """With more units than inputs the smallest eigenvalue is at the lower edge, and decays without underflow."""
+    law = LinearLaw(5, 20)
+    late = np.log(law.typical_loss(np.array([60.0, 61.0]), 1.0))
+    gap = 20 * law.s2**2 + law.MP.edges[0]  # the mean of |W2|^2, and the edge
+    assert -np.diff(late)[0] / 2 == pytest.approx(gap, rel=0.05)
+    assert law.typical_loss(1e3, 1.0) >= 0  # without a warning
+
+
 def test_late_annealed_loss_is_a_power_law():
     law = LinearLaw(30, 10)
     time = np.array([0.5e5, 0.505e5])

@@ -167,7 +167,15 @@ def top_eigenvalues(
     return values[np.argsort(order)]
 
 
-def trace(operator: Operator, size: int, *, products: int = 90, method: str = "hutch++", seed: int = 0) -> Estimate:
+def trace(
+    operator: Operator,
+    size: int,
+    *,
+    products: int = 90,
+    method: str = "hutch++",
+    seed: int = 0,
+    progress: bool = True,
+) -> Estimate:
     r"""Return an unbiased estimate of the trace with its standard error.
 
     Parameters
@@ -184,20 +192,28 @@ def trace(operator: Operator, size: int, *, products: int = 90, method: str = "h
         SOSA 2021): better where a few directions dominate, as they do in Hessians, worse by a factor of about
         sqrt 3 where none does.
     seed : int
+    progress : bool
+        Whether to show a bar if it takes longer than two seconds.
     """
     size, count = check_count("size", size), check_count("products", products, minimum=6)
     check_choice("method", method, ("hutch++", "hutchinson"))
     product, rng = _product(operator, size), np.random.default_rng(check_count("seed", seed, minimum=0))
-    head, basis = 0.0, np.empty((size, 0))
+    sketch, head, rest = np.empty((0, size)), 0.0, []
     if method == "hutch++":
         count //= 3
         sketch = _signs(rng, min(count, size), size)
-        basis = np.linalg.qr(np.array([product(z) for z in sketch]).T)[0]
-        head = sum(float(q @ product(q)) for q in basis.T)
-    rest = []
-    for z in _signs(rng, count, size):
-        z = z - basis @ (basis.T @ z)
-        rest.append(float(z @ product(z)) if basis.shape[1] < size else 0.0)
+    with bars.progress("trace", 2 * len(sketch) + count, progress) as bar:
+        done = iter(range(1, 2 * len(sketch) + count + 1))
+
+        def apply(z: np.ndarray) -> np.ndarray:
+            bar.update(next(done))
+            return product(z)
+
+        basis = np.linalg.qr(np.array([apply(z) for z in sketch]).reshape(-1, size).T)[0]
+        head = sum(float(q @ apply(q)) for q in basis.T)
+        for z in _signs(rng, count, size):
+            z = z - basis @ (basis.T @ z)
+            rest.append(float(z @ apply(z)) if len(sketch) < size else 0.0)
     return Estimate(head + float(np.mean(rest)), _standard_error(np.array(rest)))
 
 

@@ -176,10 +176,11 @@ class LinearLaw:
         logarithm over :math:`|W_2|^2 \sim s_2^2 \chi^2_{N_h}`.
         """
         s, (x, w) = _twice(time)[..., None], self.MP.rule
-        decays = np.exp(-s * x)
+        least = x.min()
+        decays = np.exp(-s * (x - least))
         zeroth, first = (decays @ w)[..., None], ((decays * x) @ w)[..., None]
         square, chances = self._squares
-        logs = np.log(square * zeroth + first) - s * square
+        logs = np.log(square * zeroth + first) - s * (square + least)
         return check_number("eps", eps, minimum=0) ** 2 * self.inputs / 2 * np.exp(logs @ chances)
 
     @cached_property

@@ -9,6 +9,7 @@ import numpy as np
 from tutelage.landscape import DataLoss, matched_network, quadratic_loss, spectrum
 from tutelage.papers import Reproduction
 from tutelage.papers.couto2025.setting import dataset, label_of, panels
+from tutelage.progress import Progress
 from tutelage.progress import progress as bars
 
 __all__ = ["loss_prediction"]
@@ -61,9 +62,8 @@ def loss_prediction(
             predicted = quadratic_loss(spectrum(objective.hessian(teacher.p)), d, times, lr=rate)
             runs = []
             for sign in (1, -1):
-                runs.append(_descend(objective, teacher.p + sign * d, rate, times))
+                runs.append(_descend(objective, teacher.p + sign * d, rate, times, bar, before))
                 before += last
-                bar.update(float(before))
             ds = datasets[g.partition("(")[0]] = dataset(
                 {"loss": (("start", "step"), np.array(runs)), "predicted": ("step", predicted)},
                 {"step": times, "start": [1, -1]},
@@ -84,7 +84,9 @@ def loss_prediction(
     return Reproduction(datasets, figure, summary)
 
 
-def _descend(objective: DataLoss, p: np.ndarray, lr: float, times: np.ndarray) -> np.ndarray:
+def _descend(
+    objective: DataLoss, p: np.ndarray, lr: float, times: np.ndarray, bar: Progress, before: int
+) -> np.ndarray:
     """Return the loss after each of some numbers of steps of gradient descent."""
     wanted, losses = set(times.tolist()), []
     for step in range(int(times[-1]) + 1):
@@ -92,4 +94,5 @@ def _descend(objective: DataLoss, p: np.ndarray, lr: float, times: np.ndarray) -
         if step in wanted:
             losses.append(loss)
         p = p - lr * gradient
+        bar.update(before + step)
     return np.array(losses)
