@@ -1,5 +1,5 @@
 r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time,
-cosines of students, phase diagrams.
+cosines of students, phase diagrams, spectra of Hessians.
 
 Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
 open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.
@@ -19,6 +19,7 @@ from tutelage.plot.curves import (
 )
 from tutelage.plot.histograms import cosines
 from tutelage.plot.phases import phase_diagram
+from tutelage.plot.spectra import spectrum
 
 __all__ = [
     "ALPHA",
@@ -32,5 +33,6 @@ __all__ = [
     "overlaps",
     "phase_diagram",
     "save",
+    "spectrum",
     "style",
 ]
