@@ -22,6 +22,7 @@ FLOORS = {
     "conventions": 0,
     "kernels": 0,
     "data": 0,
+    "pointers": 0,
     "gaussian": 1,
     "networks": 2,
     "overlaps": 2,

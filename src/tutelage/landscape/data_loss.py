@@ -75,7 +75,7 @@ class DataLoss:
 
     def record(self) -> tuple[dict[str, Any], Any]:
         """Return the data as variables of a dataset, and the network's description, JSON-ready."""
-        variables = {"x": (("sample", "input"), self._x), "y": (("sample", "output"), self._y.T)}
+        variables: dict[str, Any] = {"x": (("sample", "input"), self._x), "y": (("sample", "output"), self._y.T)}
         if len(self._weights):
             variables["weights"] = (("sample",), self._weights)
         return variables, {"kind": "data", "net": self.net.describe()}
@@ -128,11 +128,15 @@ class DataLoss:
         """Return the gradient (size,)."""
         return self.loss_and_gradient(p)[1]
 
-    def derivatives(self, p: Any, newton: bool = False) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the loss, its gradient (size,) and its Hessian (size, size), of one pass.
+    def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the loss, its gradient (size,) and its Hessian (size, size), of one pass."""
+        return self._second_order(p, newton=False)
 
-        With `newton` the third is the Gauss-Newton matrix.
-        """
+    def gauss_newton_derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the loss, its gradient (size,) and the Gauss-Newton matrix (size, size), of one pass."""
+        return self._second_order(p, newton=True)
+
+    def _second_order(self, p: Any, newton: bool) -> tuple[float, np.ndarray, np.ndarray]:
         if self._two_layers is not None:
             matrices = self.net.matrices(self.net.parameters(p))
             return self._two_layers.hessian(matrices, self._blocks(self.size), self._scale, newton)
@@ -144,7 +148,7 @@ class DataLoss:
 
     def gauss_newton(self, p: Any) -> np.ndarray:
         """Return the Gauss-Newton matrix (size, size): J' (d2 loss / d outputs2) J."""
-        return self.derivatives(p, newton=True)[2]
+        return self.gauss_newton_derivatives(p)[2]
 
     def hvp(self, p: Any, v: Any) -> np.ndarray:
         """Return the Hessian times `v` (size,), without the Hessian."""

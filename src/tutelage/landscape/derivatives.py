@@ -1,8 +1,8 @@
 r"""Derivatives of the loss of a network of any depth, on a block of samples: recursions of matrix products.
 
 With fields :math:`z_l = W_l a_{l-1}` (the bias is a column of W whose input is one), :math:`a_l = g_l(z_l)` and
-:math:`\delta_l = d\ell/dz_l`, the gradient is :math:`d\ell/dW_l = \delta_l a_{l-1}^T`, and the second derivatives are, for
-:math:`l \le m`,
+:math:`\delta_l = d\ell/dz_l`, the gradient is :math:`d\ell/dW_l = \delta_l a_{l-1}^T`. The second derivatives are,
+for :math:`l \le m`,
 
 .. math:: \frac{d^2 \ell}{dW_m^{ij} dW_l^{pq}} =
    \frac{d\delta_m^i}{dz_l^p} a_{m-1}^j a_{l-1}^q + \delta_m^i \frac{da_{m-1}^j}{dz_l^p} a_{l-1}^q ,
@@ -12,8 +12,8 @@ whose two factors :math:`B = d\delta_m/dz_l` and :math:`G = dz_m/dz_l` obey
 .. math:: G_{m l} = W_m g'_{m-1} G_{m-1, l} , \qquad
           B_{m l} = g''_m \, (W_{m+1}^T \delta_{m+1}) \, G_{m l} + g'_m W_{m+1}^T B_{m+1, l} .
 
-Summed over samples each of the two terms is one matrix product, between the rows B (or :math:`\delta_m a_{l-1}`) and the
-products of two inputs :math:`a_{m-1} a_{l-1}` (or :math:`g' G`). The cost is that of forming J J^T for one output,
+Summed over samples each of the two terms is one matrix product, between the rows B (or :math:`\delta_m a_{l-1}`) and
+the products of two inputs :math:`a_{m-1} a_{l-1}` (or :math:`g' G`). The cost is that of forming J J^T for one output,
 however many outputs there are. (Brea et al. 2023, arXiv:2301.10638, whose package has the same blocks.)
 """
 
@@ -59,7 +59,8 @@ def forward(layers: tuple[Layer, ...], matrices: list[np.ndarray], a: np.ndarray
 
 def backward(done: Pass, delta: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return delta of every layer, and W^T delta, what reaches the outputs of each layer but the last."""
-    deltas, arrived = [delta], []
+    deltas = [delta]
+    arrived: list[np.ndarray] = []
     for m in range(len(done.layers) - 2, -1, -1):
         weights = done.matrices[m + 1][:, : done.layers[m + 1].inputs]
         arrived.insert(0, weights.T @ deltas[0])
@@ -82,7 +83,7 @@ def tangent_gradients(
     last = len(done.layers) - 1
     changes = [np.zeros_like(done.inputs[0])]  # of the inputs of each layer
     turned = []  # of the fields
-    for m, (layer, matrix, v) in enumerate(zip(done.layers, done.matrices, direction, strict=True)):
+    for m, (matrix, v) in enumerate(zip(done.matrices, direction, strict=True)):
         turned.append(v @ done.inputs[m] + matrix @ changes[m])
         if m < last:
             change = done.slopes[m] * turned[m]

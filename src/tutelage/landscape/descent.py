@@ -79,7 +79,8 @@ def descend(
     check_choice("method", method, ("gd", "adam"))
     wanted = _kept(keep, steps)
     source = _batches(objective, batch, seed)
-    p, points, reached, stopped_by = begin.copy(), [], 0, "steps"
+    p, reached, stopped_by = begin.copy(), 0, "steps"
+    points: list[np.ndarray] = []
     mean, square = np.zeros_like(p), np.zeros_like(p)
     begun = time.monotonic()
     try:

@@ -1,7 +1,7 @@
 """The layers of a network, and their values and derivatives on a block of samples.
 
-Inside this room samples stand in columns: a layer of n units has fields z and outputs a of shape (n, samples), so that a
-row, which is contiguous, goes through one compiled activation in one call.
+Inside this room samples stand in columns: a layer of n units has fields z and outputs a of shape (n, samples), so that
+a row, which is contiguous, goes through one compiled activation in one call.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ def _activate(unit: Activation, z: np.ndarray, order: int) -> list[np.ndarray]:
     if unit.kind == "linear":
         return [z, np.ones_like(z), np.zeros_like(z)][: order + 1]
     if unit.unit is None or (order == 2 and unit.curvature is None):
-        functions = [unit.f, unit.df, _curved(unit) if order == 2 else None][: order + 1]
-        return [np.asarray(f(z), np.float64) for f in functions]  # type: ignore[misc]
+        functions = [unit.f, unit.df, *([_curved(unit)] if order == 2 else [])][: order + 1]
+        return [np.asarray(f(z), np.float64) for f in functions]
     kernel, parameters = unit.unit
     value, slope = np.empty_like(z), np.empty_like(z)
     kernel(z.reshape(-1), parameters, value.reshape(-1), slope.reshape(-1))
     if order < 2:
         return [value, slope][: order + 1]
     curve = np.empty_like(z)
-    unit.curvature(z.reshape(-1), parameters, value.reshape(-1), slope.reshape(-1), curve.reshape(-1))
+    unit.curvature(z.reshape(-1), parameters, value.reshape(-1), slope.reshape(-1), curve.reshape(-1))  # type: ignore[misc]
     return [value, slope, curve]
 
 

@@ -176,8 +176,8 @@ class LinearLaw:
         logarithm over :math:`|W_2|^2 \sim s_2^2 \chi^2_{N_h}`.
         """
         s, (x, w) = _twice(time)[..., None], self.MP.rule
-        least = x.min()
-        decays = np.exp(-s * (x - least))
+        least = x[w > 0].min()
+        decays = np.exp(-s * np.maximum(x - least, 0.0))
         zeroth, first = (decays @ w)[..., None], ((decays * x) @ w)[..., None]
         square, chances = self._squares
         logs = np.log(square * zeroth + first) - s * (square + least)

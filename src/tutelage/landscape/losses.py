@@ -14,7 +14,7 @@ import numpy as np
 from tutelage.errors import check_array, refuse
 from tutelage.landscape.layers import Layer
 
-__all__ = ["MSE", "NLL", "Squares", "SoftmaxLikelihood", "log_softmax"]
+__all__ = ["MSE", "NLL", "SoftmaxLikelihood", "Squares", "log_softmax"]
 
 MSE, NLL = "mse", "nll"
 
@@ -53,8 +53,8 @@ class Squares:
 
         With `newton` those of Gauss and Newton, which leave out the curvature of the network's own outputs.
         """
-        a, slope, curve = self._layer.activate(z, 2) if not newton else [*self._layer.activate(z, 1), 0.0]
-        diagonal = 2 * self._scale * (slope * slope + (a - y) * curve)
+        a, slope, *curve = self._layer.activate(z, 1 if newton else 2)
+        diagonal = 2 * self._scale * (slope * slope + sum((a - y) * c for c in curve))
         full = np.zeros((len(z), len(z), z.shape[1]))
         full[np.arange(len(z)), np.arange(len(z))] = diagonal
         return full

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, check_choice, check_count, check_number
+from tutelage.errors import check_array, check_choice, check_count, check_number, refuse
 from tutelage.landscape.flow import Stops, integrate
 from tutelage.landscape.objective import Objective, check_objective
 from tutelage.landscape.quasi_newton import minimise_by_scipy
@@ -221,12 +221,10 @@ class _Search:
 
     def _newton(self, name: str, most: int) -> Descent:
         objective = self._objective
-        if name == "lm":
-            model = _gauss_newton(objective)
-        else:
-            model = objective.derivatives
+        model = _gauss_newton(objective) if name == "lm" else objective.derivatives
         done = minimise_by_newton(
-            model, self.best.p, self._gtol, min(most, self._left), self._deadline, lambda at: self.notice(at.gradient_norm)
+            model, self.best.p, self._gtol, min(most, self._left), self._deadline,
+            lambda at: self.notice(at.gradient_norm),
         )  # fmt: skip
         self._take(done)
         return done
@@ -238,11 +236,11 @@ class _Search:
 
 
 def _gauss_newton(objective: Any) -> Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]:
+    if hasattr(objective, "gauss_newton_derivatives"):
+        return objective.gauss_newton_derivatives
     if not hasattr(objective, "gauss_newton"):
-        from tutelage.errors import refuse
-
         raise refuse("method", 'not be "lm" for an objective without a Gauss-Newton matrix', "is 'lm'")
-    return lambda p: objective.derivatives(p, newton=True)
+    return lambda p: (objective.loss(p), objective.gradient(p), objective.gauss_newton(p))
 
 
 def _result(objective: Objective, begin: np.ndarray, search: _Search, zero: float, seconds: float) -> Minimum:

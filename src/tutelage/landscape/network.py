@@ -220,20 +220,20 @@ class MLP:
     def fisher(self, p: Any, x: Any, weights: Any = None) -> np.ndarray:
         r"""Return the Fisher information (size, size), per sample, of labels drawn from the network.
 
-        :math:`\langle J^T J \rangle` for outputs with normal noise of variance one, the Gauss-Newton matrix for classes.
+        :math:`\langle J^T J \rangle` for outputs with normal noise of variance one; of classes the Gauss-Newton matrix
         """
         x = self.check_inputs(x)
         y = np.zeros(len(x), int) if self.loss_name == NLL else np.zeros((len(x), self.outputs))
         return self.likelihood.fisher_factor * self.on(x, y, weights).gauss_newton(p)
 
     def jacobian(self, p: Any, x: Any) -> np.ndarray:
-        """Return the derivatives of the outputs with respect to the parameters, (N, outputs, size); of logits for "nll"."""
+        """Return the derivatives of the outputs (for "nll", the logits) by the parameters, (N, outputs, size)."""
         from tutelage.landscape.jacobians import parameter_jacobian
 
         return parameter_jacobian(self, self.parameters(p), self.check_inputs(x))
 
     def input_jacobian(self, p: Any, x: Any) -> np.ndarray:
-        """Return the derivatives of the outputs with respect to the inputs, (N, outputs, inputs); of logits for "nll"."""
+        """Return the derivatives of the outputs (for "nll", the logits) by the inputs, (N, outputs, inputs)."""
         from tutelage.landscape.jacobians import input_jacobian
 
         return input_jacobian(self, self.parameters(p), self.check_inputs(x))

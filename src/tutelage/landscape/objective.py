@@ -1,4 +1,4 @@
-"""What can be minimised: a function of a parameter vector with exact derivatives; sums of such, penalties, subspaces."""
+"""What can be minimised: functions of a parameter vector with exact derivatives; their sums, penalties, subspaces."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tutelage.landscape.trust_region import Descent
 __all__ = ["minimise_by_scipy"]
 
 
-class _Stop(Exception):
+class _Ended(Exception):  # noqa: N818 - not an error
     """Carries why."""
 
 
@@ -36,11 +36,11 @@ def minimise_by_scipy(
 
     def value(p: np.ndarray) -> tuple[float, np.ndarray]:
         if time.monotonic() > deadline:
-            raise _Stop("seconds")
+            raise _Ended("seconds")
         loss, slope = both(p)
         best.evaluations += 1
         if not (math.isfinite(loss) and np.isfinite(slope).all()):
-            raise _Stop("not finite")
+            raise _Ended("not finite")
         if loss < best.loss or (loss == best.loss and np.abs(slope).max() < best.gradient_norm):
             best.p, best.loss, best.gradient = p.copy(), loss, slope.copy()
             notice(best.gradient_norm)
@@ -53,8 +53,8 @@ def minimise_by_scipy(
         found = minimize(value, begin.p, jac=True, method="BFGS" if method == "bfgs" else "L-BFGS-B", options=options)
         best.iterations = int(found.nit)
         best.stopped_by = "iterations" if found.nit >= iterations else "rounding"
-    except _Stop as stop:
-        best.stopped_by = str(stop)
+    except _Ended as end:
+        best.stopped_by = str(end)
     if best.gradient_norm <= gtol:
         best.stopped_by = "gradient"
     return best

@@ -58,7 +58,8 @@ def model_step(values: np.ndarray, along: np.ndarray, radius: float) -> np.ndarr
     if not np.any(along[edge]) and np.linalg.norm(inner) <= radius:  # the hard case: the gradient does not see the way
         inner[0] += math.sqrt(max(radius**2 - float(inner @ inner), 0.0))
         return inner
-    return -along / (values + _shift(values, along, radius, floor))
+    step = -along / np.maximum(values + _shift(values, along, radius, floor), np.finfo(float).tiny)
+    return step * min(1.0, radius / float(np.linalg.norm(step)))
 
 
 def _shift(values: np.ndarray, along: np.ndarray, radius: float, floor: float) -> float:

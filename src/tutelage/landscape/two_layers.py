@@ -6,8 +6,8 @@ For :math:`f(x) = \sum_a v_a g(w_a \cdot x) + c` (the bias is a weight of an inp
 .. math:: H = \langle J J^T \rangle + \text{blocks of } \langle (f - y)\, v_a g''_a\, x x^T \rangle
           \text{ and } \langle (f - y)\, g'_a x \rangle ,
 
-with :math:`J = (v_a g'_a x, \ldots, g_a, \ldots, 1)`. A block of samples goes through the activations once; J J^T is one
-call of ``dsyrk``, the rest are two thin products, and loss and gradient fall out on the way.
+with :math:`J = (v_a g'_a x, \ldots, g_a, \ldots, 1)`. A block of samples goes through the activations once; J J^T is
+one call of ``dsyrk``, the rest are two thin products, and loss and gradient fall out on the way.
 """
 
 from __future__ import annotations

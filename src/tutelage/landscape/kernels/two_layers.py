@@ -49,11 +49,11 @@ def _errors(v, c, value, y, error):
 
 @njit(types.float64(f2, f1, types.float64, f2, f1, f1, UNIT, f1, f2, f2, f2, f1, f2, f1), **_compiled)
 def descend(W, v, c, X, y, weight, unit, parameters, z, value, slope, error, gradient, readout):
-    """Add the gradient of sum_n weight_n error_n^2 / 2 to `gradient` (units, columns) and `readout` (units + 1); return that sum.
+    """Return the sum of weight error^2 / 2; add its gradient to `gradient` (units, columns) and `readout` (units + 1).
 
     An empty `weight` is one for each sample. z, value, slope (units, samples) and error (samples) are overwritten.
-    """  # fmt: skip
-    units, columns, samples = W.shape[0], W.shape[1], X.shape[1]
+    """
+    units, samples = W.shape[0], X.shape[1]
     _fields(W, X, z)
     unit(z.reshape(-1), parameters, value.reshape(-1), slope.reshape(-1))
     _errors(v, c, value, y, error)
@@ -74,7 +74,9 @@ def descend(W, v, c, X, y, weight, unit, parameters, z, value, slope, error, gra
 
 
 @njit(
-    types.float64(f2, f1, types.float64, f2, f1, f1, UNIT, ACTIVATED, f1, f2, f2, f2, f2, f1, f2, f2, f2, f1, types.int64),
+    types.float64(
+        f2, f1, types.float64, f2, f1, f1, UNIT, ACTIVATED, f1, f2, f2, f2, f2, f1, f2, f2, f2, f1, types.int64
+    ),
     **_compiled,
 )  # fmt: skip
 def jacobian_block(
