@@ -370,3 +370,32 @@ def test_fields_are_checked():
 def test_readouts_cannot_be_changed():
     with pytest.raises(ValueError, match="read-only"):
         conventions.Goldt2019(v=[1.0], v_star=[1.0], eta_w=0.1).v[0] = 2.0
+
+
+@pytest.mark.parametrize("paper", conventions.__all__)
+def test_what_is_no_setting_is_refused(paper):
+    if not hasattr(getattr(conventions, paper), "from_ours"):
+        pytest.skip("no convention of a paper")
+    with pytest.raises(ArgumentError, match="`setting` must be of type Setting"):
+        getattr(conventions, paper).from_ours(3)
+
+
+@pytest.mark.parametrize("value", ["x", None, float("nan"), -1, [0.5, -1.0]])
+@pytest.mark.parametrize("method", ["alpha", "time"])
+def test_times_that_are_none_are_refused(method, value):
+    theirs = conventions.Arnaboldi2023(a=[1.0], a_star=[1.0], d=10, gamma=0.5)
+    with pytest.raises(ArgumentError, match="must be"):
+        getattr(theirs, method)(value)
+
+
+@pytest.mark.parametrize("value", ["x", None, True, 1j])
+@pytest.mark.parametrize("method", ["eg", "risk"])
+def test_errors_that_are_no_numbers_are_refused(method, value):
+    theirs = conventions.Arnaboldi2023(a=[1.0], a_star=[1.0], d=10, gamma=0.5)
+    with pytest.raises(ArgumentError, match="must be a number"):
+        getattr(theirs, method)(value)
+
+
+def test_time_that_stands_still_is_refused():
+    with pytest.raises(ArgumentError, match="learning rate > 0"):
+        conventions.Arnaboldi2023(a=[1.0], a_star=[1.0], d=10, gamma=0.0).alpha(1.0)

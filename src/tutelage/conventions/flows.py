@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from tutelage.conventions.setting import AbstractConvention, Count, Flag, Positive, Rate, Scales, Setting, Units
-from tutelage.errors import check_number, refuse
+from tutelage.errors import check_number, check_type, refuse
 
 __all__ = ["Brea2023", "Couto2025", "Pezeshki2022"]
 
@@ -62,6 +62,7 @@ class Pezeshki2022(AbstractConvention):
     @classmethod
     def from_ours(cls, setting: Setting, *, noisy_test: bool = False) -> Self:
         """Return the problem in theirs; refused unless it is one unit with readout one, fixed, on one teacher unit."""
+        check_type("setting", setting, Setting)
         s = setting.having(v=1.0, v_star=1.0, lr_readout=0.0)
         if len(s.v) > 1 or len(s.v_star) > 1:
             raise refuse("setting", "have one student and one teacher unit", f"has {len(s.v)} and {len(s.v_star)}")
@@ -123,6 +124,7 @@ class Brea2023(AbstractConvention):
     @classmethod
     def from_ours(cls, setting: Setting, *, tauinv: float = 1.0) -> Self:
         """Return the problem in theirs; refused for noise, decay, and a readout rate other than 0 and lr."""
+        check_type("setting", setting, Setting)
         s = _both_alike(setting.having(noise=0.0, weight_decay=0.0))
         dt = s.lr / (2 * s.batch * s.known_dim * check_number("tauinv", tauinv, minimum=0, strict=True))
         return cls(
@@ -175,6 +177,7 @@ class Couto2025(AbstractConvention):
     @classmethod
     def from_ours(cls, setting: Setting) -> Self:
         """Return the problem in theirs; refused for noise, decay, and a readout rate other than 0 and lr."""
+        check_type("setting", setting, Setting)
         s = _both_alike(setting.having(noise=0.0, weight_decay=0.0))
         eta, trained = s.lr / s.known_dim, s.lr_readout > 0
         return cls(W2=s.v, W2_star=s.v_star, Ni=s.known_dim, N=s.batch, eta=eta, train_readout=trained)

@@ -158,20 +158,32 @@ class AbstractConvention(Checked, ABC):
         """Return the problem in our convention."""
 
     def alpha(self, time: Any) -> Any:
-        """Return our time, steps/N, of theirs."""
-        return np.asarray(time, np.float64)[()] / self.scales.time
+        """Return our time, steps/N, of theirs; refused where a learning rate of 0 makes their time stand still."""
+        if not self.scales.time:
+            raise refuse("time", "belong to a learning rate > 0, without which it stands still", "belongs to 0")
+        return _real("time", time, minimum=0) / self.scales.time
 
     def time(self, alpha: Any) -> Any:
         """Return their time of ours."""
-        return np.asarray(alpha, np.float64)[()] * self.scales.time
+        return _real("alpha", alpha, minimum=0) * self.scales.time
 
     def eg(self, risk: Any) -> Any:
         """Return our generalisation error, with the factor 1/2 and without label noise, of their risk."""
-        return (np.asarray(risk, np.float64)[()] - self.scales.offset) / self.scales.risk
+        return (_real("risk", risk) - self.scales.offset) / self.scales.risk
 
     def risk(self, eg: Any) -> Any:
         """Return their risk of our generalisation error."""
-        return np.asarray(eg, np.float64)[()] * self.scales.risk + self.scales.offset
+        return _real("eg", eg) * self.scales.risk + self.scales.offset
+
+
+def _real(name: str, value: Any, minimum: float | None = None) -> Any:
+    """Return real numbers of any shape as float64; a minimum goes with being finite, else NaN (no result) may stand."""
+    given = np.asarray(value)
+    if given.dtype.kind not in "iuf":
+        raise refuse(name, "be a number or an array of them", f"is {type(value).__name__} {value!r:.60}")
+    if minimum is not None and not (np.isfinite(given) & (given >= minimum)).all():
+        raise refuse(name, f"be finite and >= {minimum:g}", f"is {value!r:.60}")
+    return given.astype(np.float64)[()]
 
 
 def absorb_slope(setting: Setting, slope: float) -> Setting:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from tutelage.conventions.setting import AbstractConvention, Count, Flag, Number, Rate, Scales, Setting, Units
+from tutelage.errors import check_type
 
 __all__ = ["Arnaboldi2023", "Veiga2022"]
 
@@ -70,6 +71,7 @@ class Arnaboldi2023(AbstractConvention):
     @classmethod
     def from_ours(cls, setting: Setting) -> Self:
         """Return the problem in theirs; refused for decay, batches, and a readout rate other than 0 and lr/K^2."""
+        check_type("setting", setting, Setting)
         s, p = setting.having(weight_decay=0.0, batch=1), len(setting.v)
         trained = s.lr_readout > 0
         if trained and not np.isclose(s.lr_readout, s.lr / p**2, rtol=1e-12, atol=0):
@@ -132,6 +134,7 @@ class Veiga2022(AbstractConvention):
 
         Refused unless v = 1/K and v_star = 1/M are fixed, and there is neither decay nor batch.
         """
+        check_type("setting", setting, Setting)
         s, p, k = setting, len(setting.v), len(setting.v_star)
         s.having(v=1 / p, v_star=1 / k, lr_readout=0.0, weight_decay=0.0, batch=1)
         return cls(p=p, k=k, d=s.known_dim, gamma=s.lr, Delta=s.noise**2, kappa=kappa, delta=delta)
