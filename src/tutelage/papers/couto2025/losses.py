@@ -74,8 +74,8 @@ def loss_prediction(
             summary[f"{g}: of the mean of both"] = float(np.abs(ds["loss"].mean("start") / ds["predicted"] - 1).max())
             summary[f"{g}: last loss / first"] = float(predicted[-1] / predicted[0])
             ax.plot(times + 1, predicted, color="C0", label="eigenvalues")
-            for run, marker, sign in zip(runs, "os", ("+", "-"), strict=True):
-                ax.plot(times + 1, run, marker, color="C1", mfc="none", label=f"descent from $p^*\\!{sign}\\delta$")
+            for run, marker, side in zip(runs, "os", ("+", "-"), strict=True):
+                ax.plot(times + 1, run, marker, color="C1", mfc="none", label=f"descent from $p^*\\!{side}\\delta$")
             ax.set(xscale="log", yscale="log", xlabel="steps + 1", ylabel="loss $L$")
             ax.set_title(
                 f"{label_of(g)}, $N_i = {inputs}$, $N_h = {hidden}$, $\\epsilon = {eps:g}$, $\\eta = {rate:g}$"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def rank_maps(
     return Reproduction({"ranks": ds}, figure, summary)
 
 
-def _draw(ax: Axes, rank: np.ndarray, share: np.ndarray, inputs: Sequence[int], hidden: Sequence[int]) -> object:
+def _draw(ax: Axes, rank: np.ndarray, share: np.ndarray, inputs: Sequence[int], hidden: Sequence[int]) -> Any:
     """Draw a map, with the ranks in its cells, and return the image."""
     image = ax.imshow(share, "cividis", origin="lower", aspect="auto", vmin=0, vmax=1)
     ax.set_xticks(range(len(hidden)), [str(h) for h in hidden])
