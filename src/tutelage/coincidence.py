@@ -26,11 +26,16 @@ import numpy as np
 from tutelage import gaussian
 from tutelage.activations import Activation
 
-__all__ = ["Pairing", "differences", "error_from_differences", "pair"]
+__all__ = ["Pairing", "differences", "error_from_differences", "pair", "path_rule", "square_rule"]
 
 NEAR = 0.05  # squared distance, in units of 1 + the representative's variance, up to which units are paired
 ODD = ("erf", "linear", "tanh", "sign")  # kinds of activations with g(-x) = -g(x)
-ENOUGH = ((3e-7, 2), (5e-5, 3), (5e-4, 4))  # squared distances of smooth units, and how many nodes do for tau
+ENOUGH = (
+    (1e-15, 1),
+    (3e-7, 2),
+    (5e-5, 3),
+    (5e-4, 4),
+)  # squared distances of smooth units, and how many nodes do for tau
 NODES = 8  # for all others
 BLOCK = 1 << 17  # covariances at once
 
@@ -132,8 +137,23 @@ def _rule(D: np.ndarray, pairing: Pairing, apart: np.ndarray, g: Activation) -> 
     """Return nodes and weights for tau between 0 and 1."""
     size = np.diagonal(D, axis1=1, axis2=2)
     distance = (size[:, apart] / (1 + size[:, pairing.partner[apart]] * (pairing.sign[apart] != 0))).max()
-    enough = [count for near, count in ENOUGH if distance < near and not g.kinks]
+    return path_rule(float(distance), not g.kinks)
+
+
+def path_rule(distance: float, smooth: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes and weights for tau between 0 and 1, for units of at most this squared distance."""
+    enough = [count for near, count in ENOUGH if distance < near and smooth]
     return _gauss_legendre(enough[0] if enough else NODES)
+
+
+def square_rule(rule: tuple[np.ndarray, np.ndarray], cut: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return nodes (tau, tau') and weights for the square; with `cut` for its halves, as at its diagonal ReLU bends."""
+    tau, fraction = np.meshgrid(rule[0], rule[0], indexing="ij")
+    if not cut:
+        return tau.ravel(), fraction.ravel(), np.outer(rule[1], rule[1]).ravel()
+    weight = (np.outer(rule[1], rule[1]) * tau).ravel()
+    far, near = tau.ravel(), (tau * fraction).ravel()
+    return np.concatenate([far, near]), np.concatenate([near, far]), np.tile(weight, 2)
 
 
 @lru_cache
@@ -165,16 +185,11 @@ def _square(
     g: Activation,
     rule: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Return <h_a h_b>, shape (states, some, apart); the square of tau's is cut at its diagonal, ReLU's kink."""
-    tau, fraction = np.meshgrid(rule[0], rule[0], indexing="ij")
-    weight = (np.outer(rule[1], rule[1]) * tau).ravel()
-    far, near = tau.ravel(), (tau * fraction).ravel()
+    """Return <h_a h_b>, shape (states, some, apart)."""
+    first, second, weight = square_rule(rule)
     one, two = some[:, None, None], apart[:, None]
-    paths = (
-        _path(pairing, one, np.concatenate([far, near])),
-        _path(pairing, two, np.concatenate([near, far])),
-    )
-    return gaussian.I4((g, g, "linear", "linear"), _gather(D, (*paths, _own(one), _own(two)))) @ np.tile(weight, 2)
+    paths = _path(pairing, one, first), _path(pairing, two, second)
+    return gaussian.I4((g, g, "linear", "linear"), _gather(D, (*paths, _own(one), _own(two)))) @ weight
 
 
 def _own(units: np.ndarray) -> Fields:

@@ -111,7 +111,7 @@ def test_large_variances(g, h, deviation, correlation):
 
 def test_the_law_of_the_widths():
     """The sigmoid itself is met to 1e-10, its slope at zero and the mean square of a logistic variable to rounding."""
-    S2, weight = kinks._logistic_widths()
+    S2, weight = kinks._logistic_widths(kinks.NODES)
     x = np.linspace(-40, 40, 4001)
     assert np.abs(ndtr(x[:, None] / np.sqrt(S2)) @ weight - expit(x)).max() < 1e-10
     assert abs(weight @ np.sqrt(1 / (2 * np.pi * S2)) - 1 / 4) < 1e-15

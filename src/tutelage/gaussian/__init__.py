@@ -18,7 +18,8 @@ Polynomials are done exactly by Wick's theorem. I2, I3 and J2 of tanh, sigmoid, 
 distribution function, in any mixture with each other and those before, are exact to 1e-13 as mixtures of kinks
 (:mod:`tutelage.gaussian.pairs`). Anything else goes to quadrature with an error of at most 1e-11, or is refused;
 :func:`product_average` is that quadrature, with an error of your choice and a report of what was reached. Rooms above
-do not know which.
+do not know which. Fields of any mean, as of units with biases, and averages with the inputs themselves are in
+:mod:`tutelage.gaussian.moments`.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def product_average(
     covariance = covariance[..., order, :][..., order]
     basis = np.array(hermite if len(hermite) else [False] * len(order), np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        means = [_mean_derivatives(coefficients[i], covariance[..., a, a] - basis[i]) for a, i in enumerate(order)]
+        means = [mean_derivatives(coefficients[i], covariance[..., a, a] - basis[i]) for a, i in enumerate(order)]
         values = _pair(means, covariance)
     return values.item() if values.ndim == 0 else values
 
@@ -97,7 +97,7 @@ def _check_covariance(C: ArrayLike, n: int) -> np.ndarray:
     return covariance
 
 
-def _mean_derivatives(coefficients: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def mean_derivatives(coefficients: np.ndarray, variance: np.ndarray) -> np.ndarray:
     r"""Return :math:`\langle p^{(k)}(x) \rangle / s_k`, k = 0..degree, for each `variance`, shape (..., degree + 1).
 
     With u_k = k! c_k, the derivatives at zero, it is exp(variance/2 S^2) u where S shifts u by one; by Horner. Hermite
@@ -109,10 +109,10 @@ def _mean_derivatives(coefficients: np.ndarray, variance: np.ndarray) -> np.ndar
         term = np.zeros_like(result)
         term[..., :-2] = result[..., 2:] * (variance[..., None] / (2 * m))
         result = at_zero + term
-    return result / _scales(len(at_zero))
+    return result / factorial_roots(len(at_zero))
 
 
-def _scales(count: int) -> np.ndarray:
+def factorial_roots(count: int) -> np.ndarray:
     r"""Return :math:`s_k \approx \sqrt{k!}`, k < count, as powers of two: dividing by them rounds nothing.
 
     Products of derivatives of order k then stay as small as averages are.
@@ -140,7 +140,7 @@ def _pair(means: list[np.ndarray], C: np.ndarray) -> np.ndarray:
 
 def _ratios(count: int) -> np.ndarray:
     """Return s_(k+1) / s_k, k < count - 1."""
-    scales = _scales(count)
+    scales = factorial_roots(count)
     return scales[1:] / scales[:-1]
 
 
@@ -149,9 +149,9 @@ def _drop_field(derivative: Callable[[int], np.ndarray], count: int, row: np.nda
 
     `derivative(k)` is D_k, the k-th derivative in the dropped field, as a tensor of derivatives in the
     others, where the derivative by field j is a shift along axis j. `row` (..., m) holds the C_1j. All
-    derivatives of order k are divided by s_k (:func:`_scales`).
+    derivatives of order k are divided by s_k (:func:`factorial_roots`).
     """
-    fields, scales = row.shape[-1], _scales(count)
+    fields, scales = row.shape[-1], factorial_roots(count)
     result = derivative(count - 1)
     for k in range(count - 1, 0, -1):
         shifted, result = result, derivative(k - 1).copy()

@@ -64,6 +64,22 @@ class DataLoss:
         """Number of parameters."""
         return self.net.size
 
+    def subset(self, index: np.ndarray) -> DataLoss:
+        """Return the loss on the samples of this `index`."""
+        part = object.__new__(DataLoss)
+        part.net, part.samples = self.net, len(index)
+        part._x, part._y = self._x[index], self._y[:, index]
+        part._weights = self._weights[index] if len(self._weights) else self._weights
+        part._total = float(part._weights.sum()) if len(part._weights) else float(part.samples)
+        return part
+
+    def record(self) -> tuple[dict[str, Any], Any]:
+        """Return the data as variables of a dataset, and the network's description, JSON-ready."""
+        variables = {"x": (("sample", "input"), self._x), "y": (("sample", "output"), self._y.T)}
+        if len(self._weights):
+            variables["weights"] = (("sample",), self._weights)
+        return variables, {"kind": "data", "net": self.net.describe()}
+
     @cached_property
     def _two_layers(self) -> TwoLayers | None:
         squares = self.net.loss_name == "mse"
@@ -72,7 +88,9 @@ class DataLoss:
     def _blocks(self, rows: int) -> list[Block]:
         """Return the samples in blocks for arrays of `rows` rows."""
         length = min(MOST, max(FEWEST, CACHE // (8 * rows) // 32 * 32))
-        return self._cut.setdefault(length, _cut(self, length))
+        if length not in self._cut:
+            self._cut[length] = _cut(self, length)
+        return self._cut[length]
 
     @cached_property
     def _cut(self) -> dict[int, list[Block]]:
@@ -97,8 +115,7 @@ class DataLoss:
         """Return the loss and its gradient (size,) of one pass."""
         matrices = self.net.matrices(self.net.parameters(p))
         if self._two_layers is not None:
-            half, slope = self._two_layers.gradient(matrices, self._blocks(self._widest))
-            return half * self._scale, slope * self._scale
+            return self._two_layers.gradient(matrices, self._blocks(self._widest), self._scale)
         sums, total = [], np.zeros(self.size)
         for block in self._blocks(self._widest):
             done = forward(self.net.stack, matrices, block.x[: self.net.inputs], 1)
@@ -111,14 +128,15 @@ class DataLoss:
         """Return the gradient (size,)."""
         return self.loss_and_gradient(p)[1]
 
-    def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the loss, its gradient (size,) and its Hessian (size, size), of one pass."""
+    def derivatives(self, p: Any, newton: bool = False) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the loss, its gradient (size,) and its Hessian (size, size), of one pass.
+
+        With `newton` the third is the Gauss-Newton matrix.
+        """
         if self._two_layers is not None:
             matrices = self.net.matrices(self.net.parameters(p))
-            half, slope, H = self._two_layers.hessian(matrices, self._blocks(self.size))
-            H *= self._scale
-            return half * self._scale, slope * self._scale, H
-        return self._curved(p, newton=False)
+            return self._two_layers.hessian(matrices, self._blocks(self.size), self._scale, newton)
+        return self._curved(p, newton)
 
     def hessian(self, p: Any) -> np.ndarray:
         """Return the Hessian (size, size)."""
@@ -126,7 +144,7 @@ class DataLoss:
 
     def gauss_newton(self, p: Any) -> np.ndarray:
         """Return the Gauss-Newton matrix (size, size): J' (d2 loss / d outputs2) J."""
-        return self._curved(p, newton=True)[2]
+        return self.derivatives(p, newton=True)[2]
 
     def hvp(self, p: Any, v: Any) -> np.ndarray:
         """Return the Hessian times `v` (size,), without the Hessian."""
@@ -167,7 +185,7 @@ class DataLoss:
             for m in range(len(stack))
         ]
         sums, slope = [], np.zeros(self.size)
-        rows = max(a.columns * b.columns for a in stack for b in stack)
+        rows = max(max(a.columns * b.columns, a.units * b.units) for a in stack for b in stack)
         for block in self._blocks(rows):
             done = forward(stack, matrices, block.x[: self.net.inputs], 1 if newton else 2)
             each, delta = self._first(done.fields[-1], block)

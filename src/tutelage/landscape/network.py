@@ -10,7 +10,7 @@ import numpy as np
 
 from tutelage.errors import check_array, check_choice, check_count, check_type, refuse
 from tutelage.landscape.derivatives import forward
-from tutelage.landscape.layers import Layer, layers_of
+from tutelage.landscape.layers import SOFTMAX, Layer, layers_of
 from tutelage.landscape.losses import MSE, NLL, SoftmaxLikelihood, Squares
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class MLP:
 
     stack: tuple[Layer, ...] = ()
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of parameters."""
         return sum(layer.size for layer in self.stack)
@@ -106,9 +106,11 @@ class MLP:
 
     def matrices(self, p: np.ndarray) -> list[np.ndarray]:
         """Return the matrices [W | b] (units, inputs + 1 if biased) of the layers: views of `p` (size,)."""
-        ends = np.cumsum([layer.size for layer in self.stack])
-        parts = np.split(p, ends[:-1])
-        return [part.reshape(layer.units, layer.columns) for layer, part in zip(self.stack, parts, strict=True)]
+        found, start = [], 0
+        for layer in self.stack:
+            found.append(p[start : start + layer.size].reshape(layer.units, layer.columns))
+            start += layer.size
+        return found
 
     def unpack(self, p: Any) -> Matrices:
         """Return (W (units, inputs), b (units,) or None) of each layer."""
@@ -141,6 +143,15 @@ class MLP:
                 A.append(biases[:, None])
             parts.append(np.hstack(A).reshape(-1))
         return np.concatenate(parts)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the arguments that make this network, JSON-ready: activations by name."""
+        layers = []
+        for layer in self.stack:
+            names = [unit.name for unit, first, last in layer.groups for _ in range(first, last)]
+            kinds: Any = SOFTMAX if not names else names[0] if len(layer.groups) == 1 else names
+            layers.append([layer.units, kinds, layer.bias])
+        return {"inputs": self.inputs, "layers": layers, "half": self.half, "loss": self.loss_name}
 
     def init(self, seed: int = 0, scale: float = 1.0) -> np.ndarray:
         """Return random parameters: normal weights of variance scale^2 2 / (inputs + units) (Glorot), biases zero."""

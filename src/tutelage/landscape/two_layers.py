@@ -12,6 +12,8 @@ call of ``dsyrk``, the rest are two thin products, and loss and gradient fall ou
 
 from __future__ import annotations
 
+import math
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +34,12 @@ class TwoLayers:
         unit = self._hidden.groups[0][0]
         self._unit, self._parameters = unit.unit  # type: ignore[misc]
         self._curvature = unit.curvature
+        self._work = _Work()
+
+    def _arrays(self, samples: int, *names: str) -> list[Any]:
+        """Return arrays (units, samples) of these names, and one (samples,)."""
+        units = self._hidden.units
+        return [*(self._work.take(name, units, samples) for name in names), self._work.take("error", samples)]
 
     @staticmethod
     def suits(layers: tuple[Layer, ...]) -> bool:
@@ -45,34 +53,38 @@ class TwoLayers:
         row = matrices[1][0]
         return matrices[0], np.ascontiguousarray(row[: self._hidden.units]), float(row[-1]) if self._last.bias else 0.0
 
-    def gradient(self, matrices: list[np.ndarray], blocks: list[Block]) -> tuple[float, np.ndarray]:
-        """Return half the sum of squares and its gradient."""
+    def gradient(self, matrices: list[np.ndarray], blocks: list[Block], scale: float) -> tuple[float, np.ndarray]:
+        """Return `scale` times half the sum of squares, and its gradient."""
         from tutelage.landscape.kernels.two_layers import descend
         from tutelage.pointers import pointer
 
         W, v, c = self._split(matrices)
         units = len(W)
         gradient, readout = np.zeros_like(W), np.zeros(units + 1)
-        work = _Work(units)
         losses = []
         for block in blocks:
-            z, value, slope, error = work.take(block.x.shape[1], 3)
+            z, value, slope, error = self._arrays(block.x.shape[1], "z", "value", "slope")
             losses.append(
                 descend(
                     W, v, c, block.x, block.y[0], block.weight, pointer(self._unit), self._parameters,
                     z, value, slope, error, gradient, readout,
                 )
             )  # fmt: skip
-        return sum_exactly(losses), self._flat(gradient, readout)
+        return scale * sum_exactly(losses), scale * self._flat(gradient, readout)
 
     def _flat(self, gradient: np.ndarray, readout: np.ndarray) -> np.ndarray:
         return np.concatenate((gradient.reshape(-1), readout[: self._last.size]))
 
-    def hessian(self, matrices: list[np.ndarray], blocks: list[Block]) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return half the sum of squares, its gradient and its Hessian."""
+    def hessian(
+        self, matrices: list[np.ndarray], blocks: list[Block], scale: float, newton: bool = False
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return `scale` times half the sum of squares, its gradient and its Hessian.
+
+        With `newton` J J^T alone, the Gauss-Newton matrix.
+        """
         from scipy.linalg.blas import dsyrk
 
-        from tutelage.landscape.kernels.two_layers import jacobian_block
+        from tutelage.landscape.kernels.two_layers import complete, jacobian_block
         from tutelage.pointers import pointer
 
         W, v, c = self._split(matrices)
@@ -81,13 +93,11 @@ class TwoLayers:
         H = np.zeros((size, size), order="F")
         bend, cross = np.zeros((units, columns * (columns + 1) // 2)), np.zeros_like(W)
         readout = np.zeros(units + 1)
-        work = _Work(units)
-        storage = np.empty(size * max(block.x.shape[1] for block in blocks))
         losses = []
         for block in blocks:
             samples = block.x.shape[1]
-            z, value, slope, curve, error = work.take(samples, 4)
-            J = storage[: size * samples].reshape(size, samples)
+            z, value, slope, curve, error = self._arrays(samples, "z", "value", "slope", "curve")
+            J = self._work.take("J", size, samples)
             losses.append(
                 jacobian_block(
                     W, v, c, block.x, block.y[0], block.weight, pointer(self._unit), pointer(self._curvature),
@@ -95,38 +105,27 @@ class TwoLayers:
                 )
             )  # fmt: skip
             H = dsyrk(1.0, J.T, trans=1, beta=1.0, c=H, overwrite_c=1)
-        _complete(H, bend, cross)
-        return sum_exactly(losses), self._flat(cross * v[:, None], readout), H
+        slope = self._flat(cross * v[:, None], readout)
+        if newton:
+            bend, cross = np.zeros_like(bend), np.zeros_like(cross)
+        complete(H.T, bend, cross, scale)
+        return scale * sum_exactly(losses), scale * slope, H.T
 
 
-class _Work:
-    """Arrays that blocks of samples share."""
+class _Work(threading.local):
+    """Arrays that calls share, in each thread its own: fresh ones cost a page fault every 4 kB."""
 
-    def __init__(self, units: int) -> None:
-        self._units = units
-        self._arrays: list[np.ndarray] = []
+    def __init__(self) -> None:
+        self._storage: dict[str, np.ndarray] = {}
 
-    def take(self, samples: int, count: int) -> list[Any]:
-        """Return `count` arrays (units, samples) and one (samples,)."""
-        if not self._arrays or self._arrays[0].shape[1] != samples:
-            self._arrays = [np.empty((self._units, samples)) for _ in range(count)]
-        return [*self._arrays, np.empty(samples)]
-
-
-def _complete(H: np.ndarray, bend: np.ndarray, cross: np.ndarray) -> None:
-    """Add the residuals' blocks to the upper triangle, and copy it to the lower."""
-    units, columns = cross.shape
-    i, j = np.tril_indices(columns)
-    for a in range(units):
-        own = slice(a * columns, (a + 1) * columns)
-        H[own, own][j, i] += bend[a]
-        H[own, units * columns + a] += cross[a]
-    i, j = np.tril_indices(len(H), -1)
-    H[i, j] = H[j, i]
+    def take(self, name: str, *shape: int) -> np.ndarray:
+        """Return an array of this shape, whose content does not matter."""
+        size = math.prod(shape)
+        if len(self._storage.get(name, ())) < size:
+            self._storage[name] = np.empty(size)
+        return self._storage[name][:size].reshape(shape)
 
 
 def sum_exactly(values: list[float]) -> float:
     """Return the sum of the blocks' sums, correctly rounded."""
-    from math import fsum
-
-    return fsum(values) if np.isfinite(values).all() else float(np.sum(values))
+    return math.fsum(values) if np.isfinite(values).all() else float(np.sum(values))

@@ -10,7 +10,7 @@ from numba import njit, types
 
 from tutelage.kernels.units import UNIT
 
-__all__ = ["ACTIVATED", "descend", "jacobian_block"]
+__all__ = ["ACTIVATED", "complete", "descend", "jacobian_block"]
 
 f1, f2 = types.float64[::1], types.float64[:, ::1]
 ACTIVATED = types.FunctionType(types.void(f1, f1, f1, f1, f1))
@@ -139,3 +139,26 @@ def jacobian_block(
             at += 1
     bend += np.dot(curve, pairs.T)
     return 0.5 * total
+
+
+@njit(types.void(f2, f2, f2, types.float64), **_compiled)
+def complete(H, bend, cross, scale):
+    """Add the residuals' blocks to the lower triangle of H, multiply it, and copy it to the upper."""
+    units, columns = cross.shape
+    for a in range(units):
+        first = a * columns
+        at = 0
+        for i in range(columns):
+            for j in range(i + 1):
+                H[first + i, first + j] += bend[a, at]
+                at += 1
+            H[units * columns + a, first + i] += cross[a, i]
+    size, tile = len(H), 32
+    for row in range(0, size, tile):
+        for column in range(0, row + 1, tile):
+            for i in range(row, min(row + tile, size)):
+                for j in range(column, min(column + tile, i + 1)):
+                    H[i, j] *= scale
+            for j in range(column, min(column + tile, size)):
+                for i in range(max(row, j + 1), min(row + tile, size)):
+                    H[j, i] = H[i, j]

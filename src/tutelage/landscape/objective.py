@@ -1,0 +1,258 @@
+"""What can be minimised: a function of a parameter vector with exact derivatives; sums of such, penalties, subspaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from tutelage.errors import check_array, check_count, check_number, refuse
+from tutelage.landscape.network import MLP
+
+__all__ = ["Merge", "NormBarrier", "Objective", "Subspace", "Sum", "check_objective"]
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """A function of the parameters p (size,): a loss on data, on a population, a penalty, or a sum of them."""
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+
+    def loss(self, p: Any) -> float:
+        """Return the value."""
+
+    def gradient(self, p: Any) -> np.ndarray:
+        """Return the gradient (size,)."""
+
+    def hessian(self, p: Any) -> np.ndarray:
+        """Return the Hessian (size, size)."""
+
+    def hvp(self, p: Any, v: Any) -> np.ndarray:
+        """Return the Hessian times v (size,)."""
+
+    def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return value, gradient and Hessian of one pass."""
+
+
+def check_objective(name: str, value: Any) -> None:
+    """Refuse what has not the methods of an objective."""
+    if not isinstance(value, Objective):
+        must = "be an objective, such as `net.on(x, y)` or `PopulationLoss(teacher, student)`"
+        raise refuse(name, must, f"is of type {type(value).__name__}")
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of objectives of the same parameters.
+
+    Examples
+    --------
+    >>> net = MLP(1, [(2, "tanh", False), (1, "linear", False)])
+    >>> data = net.on([[0.5], [1.0]], [0.1, 0.4])
+    >>> bounded = Sum(data, NormBarrier(net.size, maximum=10.0))
+    >>> bool(bounded.loss(net.init(seed=0)) == data.loss(net.init(seed=0)))
+    True
+    """
+
+    parts: tuple[Objective, ...]
+
+    def __init__(self, *parts: Objective) -> None:
+        for index, part in enumerate(parts):
+            check_objective(f"parts[{index}]", part)
+        if not parts or any(part.size != parts[0].size for part in parts):
+            sizes = ", ".join(str(part.size) for part in parts) or "none"
+            raise refuse("parts", "be objectives of the same number of parameters", f"have {sizes}")
+        object.__setattr__(self, "parts", parts)
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+        return self.parts[0].size
+
+    def loss(self, p: Any) -> float:
+        """Return the value."""
+        return sum(part.loss(p) for part in self.parts)
+
+    def gradient(self, p: Any) -> np.ndarray:
+        """Return the gradient (size,)."""
+        return sum((part.gradient(p) for part in self.parts), np.zeros(self.size))
+
+    def hessian(self, p: Any) -> np.ndarray:
+        """Return the Hessian (size, size)."""
+        return self.derivatives(p)[2]
+
+    def hvp(self, p: Any, v: Any) -> np.ndarray:
+        """Return the Hessian times v (size,)."""
+        return sum((part.hvp(p, v) for part in self.parts), np.zeros(self.size))
+
+    def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return value, gradient and Hessian of one pass."""
+        loss, slope, H = 0.0, np.zeros(self.size), np.zeros((self.size, self.size))
+        for part in self.parts:
+            one, two, three = part.derivatives(p)
+            loss, slope, H = loss + one, slope + two, H + three
+        return loss, slope, H
+
+
+class _Penalty:
+    """What the penalties share: all from their derivatives, which are cheap."""
+
+    size: int
+
+    def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+    def loss(self, p: Any) -> float:
+        """Return the value."""
+        return self.derivatives(p)[0]
+
+    def gradient(self, p: Any) -> np.ndarray:
+        """Return the gradient (size,)."""
+        return self.derivatives(p)[1]
+
+    def hessian(self, p: Any) -> np.ndarray:
+        """Return the Hessian (size, size)."""
+        return self.derivatives(p)[2]
+
+    def hvp(self, p: Any, v: Any) -> np.ndarray:
+        """Return the Hessian times v (size,)."""
+        return self.derivatives(p)[2] @ check_array("v", v, (self.size,))
+
+
+@dataclass(frozen=True)
+class NormBarrier(_Penalty):
+    r"""A wall that keeps parameters from running to infinity.
+
+    :math:`(n - c)^3 / 3` where :math:`n = |p|^2 / (2 P)`, half the mean square of the P parameters, exceeds c; else 0.
+    It has two continuous derivatives. (Brea et al. 2023, arXiv:2301.10638, as in the authors' package.)
+
+    Parameters
+    ----------
+    size : int
+        P.
+    maximum : float
+        c > 0.
+    """
+
+    size: int
+    maximum: float
+
+    def __post_init__(self) -> None:
+        check_count("size", self.size)
+        check_number("maximum", self.maximum, minimum=0, strict=True)
+
+    def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return value, gradient and Hessian."""
+        p = check_array("p", p, (self.size,))
+        over = max(float(p @ p) / (2 * self.size) - self.maximum, 0.0)
+        unit = p / self.size
+        H = over**2 / self.size * np.eye(self.size) + 2 * over * np.outer(unit, unit)
+        return over**3 / 3, over**2 * unit, H
+
+
+@dataclass(frozen=True)
+class Merge(_Penalty):
+    r"""A spring between two units of a layer, :math:`\frac{\lambda}{2} |w_i - w_j|^2`, biases included.
+
+    Parameters
+    ----------
+    net : MLP
+    layer : int
+        0 is the first.
+    pair : tuple of two int
+        Units i and j.
+    strength : float
+        lambda >= 0.
+    """
+
+    net: MLP
+    layer: int
+    pair: tuple[int, int]
+    strength: float
+
+    def __post_init__(self) -> None:
+        if check_count("layer", self.layer, minimum=0) >= len(self.net.stack):
+            raise refuse("layer", f"be one of 0, ..., {len(self.net.stack) - 1}", f"is {self.layer}")
+        units = self.net.stack[self.layer].units
+        pair = tuple(self.pair)
+        if (
+            len(pair) != 2
+            or pair[0] == pair[1]
+            or not all(0 <= check_count("pair", i, minimum=0) < units for i in pair)
+        ):
+            raise refuse("pair", f"be two different units of 0, ..., {units - 1}", f"is {self.pair}")
+        check_number("strength", self.strength, minimum=0)
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Number of parameters."""
+        return self.net.size
+
+    def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return value, gradient and Hessian."""
+        p = self.net.parameters(p)
+        index = self.net.matrices(np.arange(self.size))[self.layer]
+        i, j = (index[unit] for unit in self.pair)
+        gap = p[i] - p[j]
+        slope, H = np.zeros(self.size), np.zeros((self.size, self.size))
+        slope[i], slope[j] = self.strength * gap, -self.strength * gap
+        H[i, i] = H[j, j] = self.strength
+        H[i, j] = H[j, i] = -self.strength
+        return 0.5 * self.strength * float(gap @ gap), slope, H
+
+
+@dataclass(frozen=True, eq=False)
+class Subspace:
+    """An objective on the plane origin + directions' t: a function of the coordinates t.
+
+    Parameters
+    ----------
+    objective : Objective
+    origin : array, shape (size,)
+    directions : array, shape (coordinates, size)
+        Rows; they need not be orthonormal.
+    """
+
+    objective: Objective
+    origin: np.ndarray
+    directions: np.ndarray
+
+    def __post_init__(self) -> None:
+        check_objective("objective", self.objective)
+        size = self.objective.size
+        object.__setattr__(self, "origin", check_array("origin", self.origin, (size,)))
+        object.__setattr__(self, "directions", check_array("directions", self.directions, ("coordinates", size)))
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return len(self.directions)
+
+    def point(self, t: Any) -> np.ndarray:
+        """Return the parameters at coordinates t."""
+        return self.origin + check_array("t", t, (self.size,)) @ self.directions
+
+    def loss(self, t: Any) -> float:
+        """Return the value."""
+        return self.objective.loss(self.point(t))
+
+    def gradient(self, t: Any) -> np.ndarray:
+        """Return the gradient (coordinates,)."""
+        return self.directions @ self.objective.gradient(self.point(t))
+
+    def hessian(self, t: Any) -> np.ndarray:
+        """Return the Hessian (coordinates, coordinates)."""
+        return self.derivatives(t)[2]
+
+    def hvp(self, t: Any, v: Any) -> np.ndarray:
+        """Return the Hessian times v (coordinates,)."""
+        along = check_array("v", v, (self.size,)) @ self.directions
+        return self.directions @ self.objective.hvp(self.point(t), along)
+
+    def derivatives(self, t: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return value, gradient and Hessian of one pass."""
+        loss, slope, H = self.objective.derivatives(self.point(t))
+        return loss, self.directions @ slope, self.directions @ H @ self.directions.T
