@@ -12,13 +12,7 @@ STEPS = np.array([0, 10, 100, 1000, 5000, 20_000])
 
 def descent(objective, p, lr, steps):
     """Losses at some numbers of steps."""
-    losses = []
-    for step in range(steps[-1] + 1):
-        loss, gradient = objective.loss_and_gradient(p)
-        if step in steps:
-            losses.append(loss)
-        p = p - lr * gradient
-    return np.array(losses)
+    return landscape.descend(objective, p, steps[-1], lr=lr, keep=steps, progress=False)["loss"].values
 
 
 def setting(seed, samples=2000):

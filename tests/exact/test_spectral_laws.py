@@ -249,6 +249,13 @@ def test_erf_hessian_against_monte_carlo():
     assert error.max() < 4e-3
 
 
+def test_erf_hessian_is_that_of_the_population_loss():
+    """Which comes from averages of any activation, and knows nothing of optima."""
+    for inputs, hidden in ((2, 3), (6, 4), (5, 9)):
+        teacher, H = layers(inputs, hidden, 3)
+        np.testing.assert_allclose(landscape.PopulationLoss(teacher, teacher.net).hessian(teacher.p), H, atol=1e-13)
+
+
 def test_erf_has_full_rank_with_tiny_eigenvalues():
     for inputs, hidden in ((3, 2), (5, 5), (4, 8), (10, 20)):
         _, H = layers(inputs, hidden, 2)

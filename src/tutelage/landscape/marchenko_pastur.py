@@ -97,7 +97,7 @@ class MarchenkoPastur:
     def rule(self) -> tuple[np.ndarray, np.ndarray]:
         """Nodes and weights of the mean of a smooth function, the atom included."""
         x, w = self.rule_below(np.array([self.edges[1]]), NODES)
-        return np.append(x[0], self.shift), np.append(w[0], self.atom)
+        return (np.append(x[0], self.shift), np.append(w[0], self.atom)) if self.atom else (x[0], w[0])
 
     def rule_below(self, x: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
         """Return nodes and weights (n, nodes) of integrals over the continuous part up to each of `x` (n,).

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tutelage.landscape import DataLoss, matched_network, quadratic_loss, spectrum
+from tutelage.landscape import descend, matched_network, quadratic_loss, spectrum
 from tutelage.papers import Reproduction
 from tutelage.papers.couto2025.setting import dataset, label_of, panels
-from tutelage.progress import Progress
-from tutelage.progress import progress as bars
 
 __all__ = ["loss_prediction"]
 
@@ -52,8 +50,7 @@ def loss_prediction(
     displacements: the summary has the largest relative distance from the prediction of each, and of their mean.
     """
     datasets, summary = {}, {}
-    with bars("gradient descent", float(2 * sum(steps))) as bar, panels(len(activations)) as (figure, axes):
-        before = 0
+    with panels(len(activations)) as (figure, axes):
         for ax, g, rate, last in zip(axes, activations, lr, steps, strict=True):
             teacher, rng = matched_network(g, inputs, hidden, seed=seed), np.random.default_rng((seed, 1))
             x = rng.standard_normal((samples, inputs))
@@ -62,8 +59,8 @@ def loss_prediction(
             predicted = quadratic_loss(spectrum(objective.hessian(teacher.p)), d, times, lr=rate)
             runs = []
             for sign in (1, -1):
-                runs.append(_descend(objective, teacher.p + sign * d, rate, times, bar, before))
-                before += last
+                run = descend(objective, teacher.p + sign * d, last, lr=rate, keep=times)
+                runs.append(run["loss"].values)
             ds = datasets[g.partition("(")[0]] = dataset(
                 {"loss": (("start", "step"), np.array(runs)), "predicted": ("step", predicted)},
                 {"step": times, "start": [1, -1]},
@@ -82,17 +79,3 @@ def loss_prediction(
             )
             ax.legend()
     return Reproduction(datasets, figure, summary)
-
-
-def _descend(
-    objective: DataLoss, p: np.ndarray, lr: float, times: np.ndarray, bar: Progress, before: int
-) -> np.ndarray:
-    """Return the loss after each of some numbers of steps of gradient descent."""
-    wanted, losses = set(times.tolist()), []
-    for step in range(int(times[-1]) + 1):
-        loss, gradient = objective.loss_and_gradient(p)
-        if step in wanted:
-            losses.append(loss)
-        p = p - lr * gradient
-        bar.update(before + step)
-    return np.array(losses)
