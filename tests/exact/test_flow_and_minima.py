@@ -181,6 +181,9 @@ def test_a_barrier_keeps_parameters_in():
     """Two classes that can be told apart: the likelihood has no maximum, with a barrier it has."""
     net = MLP(1, [(2, "softmax", False)])
     data = net.on([[-1.0], [1.0]], [0, 1])
+    free = minimise(data, net.init(seed=0), max_seconds=5)
+    assert free.loss < 1e-12
+    assert np.abs(free.p).max() > 10
     held = minimise(Sum(data, NormBarrier(net.size, 1.0)), net.init(seed=0))
     assert held.gradient_norm < 1e-14
     assert 1.0 < held.p @ held.p / (2 * net.size) < 3

@@ -239,7 +239,7 @@ def test_no_bad_learning_is_made_up_where_no_critical_rate_is_known(lr):
 
 
 def test_deep_in_bad_learning_no_critical_rate_is_needed():
-    """The first units in ReLU diverge, erf stay high: hundred times the error of gradient flow, at g = 20."""
+    """The first units in ReLU diverge, erf stay high: more than ten times the error at small steps."""
     state = committee(2, 3)
     start = tl.Overlaps(state.Q, state.R + 0.1, state.T, state.v, state.v_star)
     rule = tl.OnlineSGD("erf", lr=40.0, noise=0.1)
@@ -252,7 +252,7 @@ def test_deep_in_bad_learning_no_critical_rate_is_needed():
 
 @pytest.mark.parametrize(("activation", "K"), [("erf", 1), ("erf", 2), ("square", 1), ("square", 2)])
 def test_gradient_flow_is_where_its_equations_hold(activation, K):
-    """Curves of all terms against those of the flow: within 15 % at the border, twice and more off at half critical."""
+    """Curves of all terms against those of the flow: within 15 % at the border, more than twofold at half critical."""
     state = committee(K, K)
     start = tl.Overlaps(state.Q, np.full((K, K), 0.1) + 0.3 * np.eye(K), state.T, state.v, state.v_star)
     critical = regimes.predict(tl.OnlineSGD(activation, lr=0.1), state).critical_lr

@@ -44,6 +44,19 @@ def test_derivatives_are_derivatives(name: str) -> None:
     np.testing.assert_allclose(g.df(x), (g.f(x + h) - g.f(x - h)) / (2 * h), rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", KNOWN)
+def test_second_derivatives(name: str) -> None:
+    """Against differences of the first; the compiled ones against them."""
+    g = activation(name)
+    x, h = np.linspace(-6, 6, 400), 1e-3
+    near, far = ((g.df(x + step) - g.df(x - step)) / (2 * step) for step in (h, 2 * h))
+    np.testing.assert_allclose(g.d2f(x), (4 * near - far) / 3, rtol=1e-8, atol=1e-8)
+    value, slope = compiled(g, x)
+    curve = np.empty_like(x)
+    g.curvature(x, np.array(g.parameters, np.float64), value, slope, curve)
+    np.testing.assert_allclose(curve, g.d2f(x), rtol=1e-12, atol=2e-14)
+
+
 EXACT = {
     "tanh": mp.tanh,
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),

@@ -92,8 +92,8 @@ def flow(
         Increasing times >= 0 to keep, in units where p moves at the rate of the gradient of the loss as it is defined
         (the mean over samples). A single time T stands for 0 and 100 times from T / 10^10 to T, evenly in log t.
     method : {"LSODA", "BDF", "Radau", "RK45", "DOP853"}
-        The first three are implicit, with the exact Hessian. LSODA is the fastest over many decades; Radau is accurate
-        where trajectories matter; the last two, explicit, serve times up to some hundred over the largest eigenvalue.
+        The first three are implicit, with the exact Hessian. LSODA changes its order and suits many decades; the
+        last two are explicit, and serve times up to some hundred over the largest eigenvalue of the Hessian.
     rtol, atol : float
         Tolerance of each step.
     time_scales : float or array, shape (size,)

@@ -58,7 +58,9 @@ def model_step(values: np.ndarray, along: np.ndarray, radius: float) -> np.ndarr
     if not np.any(along[edge]) and np.linalg.norm(inner) <= radius:  # the hard case: the gradient does not see the way
         inner[0] += math.sqrt(max(radius**2 - float(inner @ inner), 0.0))
         return inner
-    step = -along / np.maximum(values + _shift(values, along, radius, floor), np.finfo(float).tiny)
+    slopes = np.maximum(values + _shift(values, along, radius, floor), np.finfo(float).tiny)
+    with np.errstate(over="ignore"):  # along a flat direction, which the region bounds
+        step = np.clip(-along / slopes, -radius, radius)
     return step * min(1.0, radius / float(np.linalg.norm(step)))
 
 

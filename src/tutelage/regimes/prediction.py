@@ -133,7 +133,7 @@ class Prediction:
         """Return the plateau exactly, by :func:`tutelage.fixed_point` from the perfect student.
 
         It takes milliseconds for a few units, and minutes for many: all overlaps are solved for, and for erf units each
-        velocity costs K^2 (K + M)^2 averages. K = 100 with M = 2 took four minutes.
+        velocity costs K^2 (K + M)^2 averages.
 
         Raises
         ------

@@ -37,14 +37,21 @@ def _fields(W, X, z):
 
 
 @njit(forceinline=True, **_compiled)
-def _errors(v, c, value, y, error):
-    """Write the outputs minus y to `error`."""
+def _errors(v, c, value, y, weight, error):
+    """Write the outputs minus y, times the weight, to `error`; return the weighted sum of squares."""
     for n in range(len(error)):
         error[n] = c - y[n]
     for a in range(len(v)):
-        weight, row = v[a], value[a]
+        readout, row = v[a], value[a]
         for n in range(len(error)):
-            error[n] += weight * row[n]
+            error[n] += readout * row[n]
+    total = 0.0
+    for n in range(len(error)):
+        total += error[n] * error[n] * (weight[n] if len(weight) else 1.0)
+    if len(weight):
+        for n in range(len(error)):
+            error[n] *= weight[n]
+    return total
 
 
 @njit(types.float64(f2, f1, types.float64, f2, f1, f1, UNIT, f1, f2, f2, f2, f1, f2, f1), **_compiled)
@@ -56,13 +63,7 @@ def descend(W, v, c, X, y, weight, unit, parameters, z, value, slope, error, gra
     units, samples = W.shape[0], X.shape[1]
     _fields(W, X, z)
     unit(z.reshape(-1), parameters, value.reshape(-1), slope.reshape(-1))
-    _errors(v, c, value, y, error)
-    total = 0.0
-    for n in range(samples):
-        total += error[n] * error[n] * (weight[n] if len(weight) else 1.0)
-    if len(weight):
-        for n in range(samples):
-            error[n] *= weight[n]
+    total = _errors(v, c, value, y, weight, error)
     for a in range(units):
         row = slope[a]
         for n in range(samples):
@@ -91,14 +92,8 @@ def jacobian_block(
     _fields(W, X, z)
     unit(z.reshape(-1), parameters, value.reshape(-1), slope.reshape(-1))
     curvature(z.reshape(-1), parameters, value.reshape(-1), slope.reshape(-1), curve.reshape(-1))
-    _errors(v, c, value, y, error)
+    total = _errors(v, c, value, y, weight, error)
     root = np.sqrt(weight)
-    total = 0.0
-    for n in range(samples):
-        total += error[n] * error[n] * (weight[n] if len(weight) else 1.0)
-    if len(weight):
-        for n in range(samples):
-            error[n] *= weight[n]
     readout[:units] += np.dot(value, error)
     readout[units] += error.sum()
     for a in range(units):
