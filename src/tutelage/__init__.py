@@ -41,6 +41,7 @@ _MODULES = {
     "data": "tutelage.data",
     "gaussian": "tutelage.gaussian",
     "landscape": "tutelage.landscape",
+    "minima": "tutelage.minima",
     "papers": "tutelage.papers",
     "phase": "tutelage.phase",
     "plot": "tutelage.plot",
@@ -65,6 +66,7 @@ __all__ = [
     "gaussian",
     "landscape",
     "load",
+    "minima",
     "papers",
     "phase",
     "plateau",
@@ -81,7 +83,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import conventions, data, gaussian, landscape, papers, phase, plot, regimes, sweeps
+    from tutelage import conventions, data, gaussian, landscape, minima, papers, phase, plot, regimes, sweeps
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network

@@ -89,6 +89,12 @@ class Activation:
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return self.f(x)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes this activation: its name where that says all, which any process understands."""
+        if self.kind == OWN:
+            return Activation, (self.f, self.df, self.name, self.kinks, OWN, self.parameters, self.d2f)
+        return (activation, (self.name,)) if _named(self.name) else (_polynomial, (self.parameters, self.name))
+
     @property
     def coefficients(self) -> tuple[float, ...] | None:
         """Power coefficients, lowest first, if g is a polynomial."""

@@ -38,6 +38,7 @@ FLOORS = {
     "complexity": 4,
     "sweeps": 5,
     "phase": 5,
+    "minima": 5,
     "plot": 5,
     "papers": 6,
     "cli": 7,

@@ -17,6 +17,7 @@ from tutelage.landscape.quadratic import average_quadratic_loss, quadratic_loss
 from tutelage.landscape.rank_formulas import RankFormula, rank_formula
 from tutelage.landscape.ranks import NumericalRank, generic_rank, numerical_rank
 from tutelage.landscape.spectra import Spectrum, spectrum
+from tutelage.landscape.surgery import align, grow, shrink, split
 
 __all__ = [
     "MLP",
@@ -37,19 +38,23 @@ __all__ = [
     "Subspace",
     "Sum",
     "Teacher",
+    "align",
     "average_quadratic_loss",
     "descend",
     "erf_hessian",
     "flow",
     "generic_rank",
+    "grow",
     "linear_eigenvalues",
     "matched_network",
     "minimise",
     "numerical_rank",
     "quadratic_loss",
     "rank_formula",
+    "shrink",
     "spectral_density",
     "spectrum",
+    "split",
     "top_eigenvalues",
     "trace",
 ]

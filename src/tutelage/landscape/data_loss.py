@@ -59,6 +59,10 @@ class DataLoss:
             )
         self._total = float(self._weights.sum()) if len(self._weights) else float(self.samples)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes this objective, without what it keeps at hand."""
+        return DataLoss, (self.net, self._x, self._y.T, self._weights if len(self._weights) else None)
+
     @property
     def size(self) -> int:
         """Number of parameters."""

@@ -41,6 +41,11 @@ class Layer:
         return self.units * self.columns
 
     @property
+    def activations(self) -> tuple[Activation, ...]:
+        """Of each unit; none for softmax."""
+        return tuple(unit for unit, first, last in self.groups for _ in range(first, last))
+
+    @property
     def linear(self) -> bool:
         """Whether every activation is linear."""
         return bool(self.groups) and all(unit.kind == "linear" for unit, _, _ in self.groups)

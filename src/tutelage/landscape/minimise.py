@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, check_choice, check_count, check_number, refuse
+from tutelage.errors import check_array, check_choice, check_count, check_number, check_type, refuse
 from tutelage.landscape.flow import Stops, integrate
-from tutelage.landscape.objective import Objective, check_objective
+from tutelage.landscape.objective import Objective, check_objective, gauss_newton_model
 from tutelage.landscape.quasi_newton import minimise_by_scipy
 from tutelage.landscape.trust_region import Descent, minimise_by_newton
 from tutelage.progress import progress as progress_bar
@@ -51,7 +51,7 @@ class Minimum:
     negative, zero : int
         Number of negative eigenvalues, and of those within the tolerance of zero.
     stopped_by : str
-        "gradient" (at most gtol), "rounding" (neither loss nor gradient fall any further), "iterations", "seconds",
+        "gradient" (at most gtol), "loss" (at most ltol), "rounding" (neither falls further), "iterations", "seconds",
         "interrupted" (Ctrl-C), or "not finite", where the objective was NaN or infinite.
     iterations : int
     seconds : float
@@ -85,11 +85,13 @@ def minimise(
     p0: ArrayLike,
     gtol: float = 1e-15,
     *,
+    ltol: float = 0.0,
     method: str = "auto",
     flow_time: float = 1e4,
     iterations: int = 20000,
     max_seconds: float = 60.0,
     zero: float = 1e-10,
+    escape: bool = False,
     progress: bool = True,
 ) -> Minimum:
     """Find a minimum: a short gradient flow, then Newton's method within a region of trust, to machine precision.
@@ -105,6 +107,8 @@ def minimise(
     p0 : array, shape (size,)
     gtol : float
         Largest component of the gradient to be reached.
+    ltol : float
+        Loss to be content with, whatever the gradient: for valleys of loss zero, along which Newton's method is slow.
     method : {"auto", "newton", "lm", "bfgs", "lbfgs"}
         "auto": "newton" and "lm" in turn up to 500 parameters ("newton" alone, if the objective has no method
         ``gauss_newton``), "bfgs" up to 3,000, "lbfgs" beyond. The last two are SciPy's.
@@ -116,6 +120,8 @@ def minimise(
         At most, the flow included.
     zero : float
         Eigenvalues smaller than this times the largest count as zero.
+    escape : bool
+        Whether to go on from a saddle, along the direction of its lowest eigenvalue.
     progress : bool
         Whether to draw a bar after two seconds, if standard error is a terminal.
 
@@ -141,18 +147,22 @@ def minimise(
     check_objective("objective", objective)
     begin = check_array("p0", p0, (objective.size,))
     gtol, zero = check_number("gtol", gtol, minimum=0), check_number("zero", zero, minimum=0)
+    ltol = check_number("ltol", ltol, minimum=0)
+    check_type("escape", escape, bool)
     check_choice("method", method, METHODS)
     flow_time = check_number("flow_time", flow_time, minimum=0)
     check_count("iterations", iterations, minimum=0)
     started = time.monotonic()
     deadline = started + check_number("max_seconds", max_seconds, minimum=0)
-    search = _Search(objective, begin, gtol, iterations, deadline)
+    search = _Search(objective, begin, gtol, ltol, iterations, deadline)
     with progress_bar("minimum", 1.0, progress) as bar:
         search.notice = lambda norm: bar.update(search.progress(norm))
         try:
             if flow_time > 0 and search.finite:
                 search.flow(flow_time)
             search.run(method)
+            while escape and search.leave(zero):
+                search.run(method)
         except KeyboardInterrupt:
             search.stopped_by = "interrupted"
     return _result(objective, begin, search, zero, time.monotonic() - started)
@@ -161,8 +171,11 @@ def minimise(
 class _Search:
     """The best point yet, and the methods that improve it."""
 
-    def __init__(self, objective: Any, begin: np.ndarray, gtol: float, iterations: int, deadline: float) -> None:
-        self._objective, self._gtol, self._left, self._deadline = objective, gtol, iterations, deadline
+    def __init__(
+        self, objective: Any, begin: np.ndarray, gtol: float, ltol: float, iterations: int, deadline: float
+    ) -> None:
+        self._objective, self._gtol, self._ltol, self._deadline = objective, gtol, ltol, deadline
+        self._left = iterations
         self.iterations, self.stopped_by = 0, "not finite"
         loss, slope = objective.loss(begin), objective.gradient(begin)
         self.finite = math.isfinite(loss) and bool(np.isfinite(slope).all())
@@ -176,7 +189,7 @@ class _Search:
 
     def flow(self, length: float) -> None:
         """Follow the flow, and stay where it ends if that is better."""
-        stops = Stops(gtol=self._gtol, max_seconds=max(0.0, self._deadline - time.monotonic()))
+        stops = Stops(gtol=self._gtol, ltol=self._ltol, max_seconds=max(0.0, self._deadline - time.monotonic()))
         times, rates = np.array([length]), np.ones(1)
         path = integrate(self._objective, self.best.p, times, "LSODA", *FLOW_TOLERANCE, rates, stops)
         loss, slope = self._objective.loss(path.last), self._objective.gradient(path.last)
@@ -195,11 +208,28 @@ class _Search:
         if method in ("bfgs", "lbfgs"):
             self._take(
                 minimise_by_scipy(
-                    self._objective, self.best, method, self._gtol, self._left, self._deadline, self.notice
+                    self._objective, self.best, method, self._gtol, self._left, self._deadline, self.notice, self._ltol
                 )
             )
         else:
             self._rounds(method)
+
+    def leave(self, zero: float) -> bool:
+        """Go down from a saddle along its lowest direction, either way; return whether it was one, and that helped."""
+        if self.stopped_by not in ("gradient", "rounding") or self._objective.size > SPECTRUM_UP_TO:
+            return False
+        values, vectors = np.linalg.eigh(self._objective.hessian(self.best.p))
+        if values[0] >= -zero * np.abs(values).max():
+            return False
+        sizes = max(1.0, float(np.linalg.norm(self.best.p))) * np.logspace(-6, 0, 13)
+        trials = [self.best.p + size * vectors[:, 0] for size in np.concatenate((sizes, -sizes))]
+        losses = np.array([self._objective.loss(p) for p in trials])
+        lowest = int(np.argmin(np.where(np.isfinite(losses), losses, math.inf)))
+        if not losses[lowest] < self.best.loss:
+            return False
+        p = trials[lowest]
+        self.best = Descent(p, float(losses[lowest]), self._objective.gradient(p))
+        return True
 
     def _rounds(self, method: str) -> None:
         """Take turns between the two matrices; `method` may allow but one."""
@@ -221,10 +251,12 @@ class _Search:
 
     def _newton(self, name: str, most: int) -> Descent:
         objective = self._objective
-        model = _gauss_newton(objective) if name == "lm" else objective.derivatives
+        if name == "lm" and not hasattr(objective, "gauss_newton"):
+            raise refuse("method", 'not be "lm" for an objective without a Gauss-Newton matrix', "is 'lm'")
+        model = gauss_newton_model(objective) if name == "lm" else objective.derivatives
         done = minimise_by_newton(
             model, self.best.p, self._gtol, min(most, self._left), self._deadline,
-            lambda at: self.notice(at.gradient_norm),
+            lambda at: self.notice(at.gradient_norm), self._ltol,
         )  # fmt: skip
         self._take(done)
         return done
@@ -233,14 +265,6 @@ class _Search:
         self.iterations += done.iterations
         self._left -= max(done.evaluations - 1, 1)
         self.best, self.stopped_by = replace(done), done.stopped_by
-
-
-def _gauss_newton(objective: Any) -> Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]:
-    if hasattr(objective, "gauss_newton_derivatives"):
-        return objective.gauss_newton_derivatives
-    if not hasattr(objective, "gauss_newton"):
-        raise refuse("method", 'not be "lm" for an objective without a Gauss-Newton matrix', "is 'lm'")
-    return lambda p: (objective.loss(p), objective.gradient(p), objective.gauss_newton(p))
 
 
 def _result(objective: Objective, begin: np.ndarray, search: _Search, zero: float, seconds: float) -> Minimum:

@@ -85,6 +85,11 @@ class MLP:
 
     stack: tuple[Layer, ...] = ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes this network; pickles of equal networks are equal, however their layers were written."""
+        layers = [(layer.units, list(layer.activations) or SOFTMAX, layer.bias) for layer in self.stack]
+        return MLP, (self.inputs, layers, self.half, self.loss_name)
+
     @cached_property
     def size(self) -> int:
         """Number of parameters."""
@@ -148,7 +153,7 @@ class MLP:
         """Return the arguments that make this network, JSON-ready: activations by name."""
         layers = []
         for layer in self.stack:
-            names = [unit.name for unit, first, last in layer.groups for _ in range(first, last)]
+            names = [unit.name for unit in layer.activations]
             kinds: Any = SOFTMAX if not names else names[0] if len(layer.groups) == 1 else names
             layers.append([layer.units, kinds, layer.bias])
         return {"inputs": self.inputs, "layers": layers, "half": self.half, "loss": self.loss_name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ import numpy as np
 from tutelage.errors import check_array, check_count, check_number, refuse
 from tutelage.landscape.network import MLP
 
-__all__ = ["Merge", "NormBarrier", "Objective", "Subspace", "Sum", "check_objective"]
+__all__ = ["Merge", "NormBarrier", "Objective", "Subspace", "Sum", "check_objective", "gauss_newton_model"]
 
 
 @runtime_checkable
@@ -42,6 +43,15 @@ def check_objective(name: str, value: Any) -> None:
     if not isinstance(value, Objective):
         must = "be an objective, such as `net.on(x, y)` or `PopulationLoss(teacher, student)`"
         raise refuse(name, must, f"is of type {type(value).__name__}")
+
+
+def gauss_newton_model(objective: Any) -> Callable[[Any], tuple[float, np.ndarray, np.ndarray]]:
+    """Return the function to value, gradient and Gauss-Newton matrix; the Hessian where there is no such matrix."""
+    if hasattr(objective, "gauss_newton_derivatives"):
+        return objective.gauss_newton_derivatives
+    if not hasattr(objective, "gauss_newton"):
+        return objective.derivatives
+    return lambda p: (objective.loss(p), objective.gradient(p), objective.gauss_newton(p))
 
 
 @dataclass(frozen=True)
@@ -90,11 +100,19 @@ class Sum:
 
     def derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
         """Return value, gradient and Hessian of one pass."""
-        loss, slope, H = 0.0, np.zeros(self.size), np.zeros((self.size, self.size))
-        for part in self.parts:
-            one, two, three = part.derivatives(p)
-            loss, slope, H = loss + one, slope + two, H + three
-        return loss, slope, H
+        return self._added([part.derivatives(p) for part in self.parts])
+
+    def gauss_newton(self, p: Any) -> np.ndarray:
+        """Return the Gauss-Newton matrices (size, size) of the parts that have one, and the Hessians of the others."""
+        return self.gauss_newton_derivatives(p)[2]
+
+    def gauss_newton_derivatives(self, p: Any) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return value, gradient and Gauss-Newton matrix of one pass."""
+        return self._added([gauss_newton_model(part)(p) for part in self.parts])
+
+    def _added(self, each: list[tuple[float, np.ndarray, np.ndarray]]) -> tuple[float, np.ndarray, np.ndarray]:
+        losses, slopes, matrices = zip(*each, strict=True)
+        return sum(losses), sum(slopes, np.zeros(self.size)), sum(matrices, np.zeros((self.size, self.size)))
 
 
 class _Penalty:

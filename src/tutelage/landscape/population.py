@@ -90,6 +90,10 @@ class PopulationLoss:
         self._student_forms = _forms("student", student, self._nodes)
         self._taught = _parameters(teacher.net, teacher.p, _forms("teacher", teacher.net, self._nodes))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes this objective, without what it keeps at hand."""
+        return PopulationLoss, (self.teacher, self.student)
+
     @property
     def size(self) -> int:
         """Number of parameters of the student."""

@@ -27,6 +27,7 @@ def minimise_by_scipy(
     iterations: int,
     deadline: float,
     notice: Callable[[float], Any],
+    ltol: float = 0.0,
 ) -> Descent:
     """Return the best finite point that "bfgs" or "lbfgs" meet."""
     from scipy.optimize import minimize
@@ -44,6 +45,8 @@ def minimise_by_scipy(
         if loss < best.loss or (loss == best.loss and np.abs(slope).max() < best.gradient_norm):
             best.p, best.loss, best.gradient = p.copy(), loss, slope.copy()
             notice(best.gradient_norm)
+            if 0 < loss <= ltol:
+                raise _Ended("loss")
         return loss, slope
 
     options: dict[str, Any] = {"maxiter": iterations, "gtol": gtol}

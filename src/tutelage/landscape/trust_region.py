@@ -93,6 +93,7 @@ def minimise_by_newton(
     iterations: int,
     deadline: float,
     notice: Callable[[Descent], bool] = lambda _: False,
+    ltol: float = 0.0,
 ) -> Descent:
     """Return the best point from `p` on.
 
@@ -108,6 +109,8 @@ def minimise_by_newton(
         Of :func:`time.monotonic`.
     notice : callable
         Told of every point; returns whether to stop.
+    ltol : float
+        Loss to stop at.
     """
     loss, slope, B = model(p)
     at = Descent(p, loss, slope)
@@ -118,7 +121,7 @@ def minimise_by_newton(
     values, vectors = np.linalg.eigh(B)
     stalls = 0
     while True:
-        at.stopped_by = _reason(at, gtol, iterations, deadline, stalls, radius) or ("asked" if notice(at) else "")
+        at.stopped_by = _reason(at, gtol, ltol, iterations, deadline, stalls, radius) or ("asked" if notice(at) else "")
         if at.stopped_by:
             return at
         along = vectors.T @ at.gradient
@@ -151,8 +154,10 @@ def _ratio(at: Descent, promised: float, loss: float, slope: np.ndarray) -> floa
     return 1.0 if falls and loss <= at.loss + 10 * ROUNDING * abs(at.loss) else -1.0
 
 
-def _reason(at: Descent, gtol: float, iterations: int, deadline: float, stalls: int, radius: float) -> str:
+def _reason(at: Descent, gtol: float, ltol: float, iterations: int, deadline: float, stalls: int, radius: float) -> str:
     """Return why to stop; empty to go on."""
+    if at.loss <= ltol and ltol > 0:
+        return "loss"
     if at.gradient_norm <= gtol:
         return "gradient"
     if stalls >= STALLS or radius < SMALLEST:
