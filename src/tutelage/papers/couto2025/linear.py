@@ -9,7 +9,8 @@ import numpy as np
 
 from tutelage.landscape import LinearLaw, SampledLaw, linear_eigenvalues, matched_network
 from tutelage.papers import Reproduction
-from tutelage.papers.couto2025.setting import dataset, distance, panels
+from tutelage.papers.common import panels
+from tutelage.papers.couto2025.setting import dataset, distance
 
 if TYPE_CHECKING:
     import xarray

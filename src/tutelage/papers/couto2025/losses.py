@@ -8,7 +8,8 @@ import numpy as np
 
 from tutelage.landscape import descend, matched_network, quadratic_loss, spectrum
 from tutelage.papers import Reproduction
-from tutelage.papers.couto2025.setting import dataset, label_of, panels
+from tutelage.papers.common import panels
+from tutelage.papers.couto2025.setting import dataset, label_of
 
 __all__ = ["loss_prediction"]
 

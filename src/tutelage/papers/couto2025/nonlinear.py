@@ -9,7 +9,8 @@ import numpy as np
 
 from tutelage.landscape import erf_hessian, matched_network, rank_formula, spectrum
 from tutelage.papers import Reproduction
-from tutelage.papers.couto2025.setting import dataset, label_of, panels
+from tutelage.papers.common import panels
+from tutelage.papers.couto2025.setting import dataset, label_of
 from tutelage.progress import progress as bars
 
 __all__ = ["erf_spectra", "polynomial_spectra"]

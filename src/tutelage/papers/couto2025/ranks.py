@@ -11,7 +11,8 @@ from tutelage.activations import activation
 from tutelage.landscape import generic_rank, numerical_rank, rank_formula
 from tutelage.landscape.ranks import SERIES
 from tutelage.papers import Reproduction
-from tutelage.papers.couto2025.setting import dataset, label_of, panels
+from tutelage.papers.common import panels
+from tutelage.papers.couto2025.setting import dataset, label_of
 from tutelage.progress import progress as bars
 
 if TYPE_CHECKING:
