@@ -415,3 +415,40 @@ def test_spectra_that_cannot_be_drawn_are_refused():
     refused("are 0 and 0", plot.spectrum, {})
     refused("NaN", plot.spectrum, [np.nan])
     refused("Axes", plot.spectrum, [1.0], ax=3)
+
+
+def test_minima_are_counted_in_the_picture():
+    import xarray
+
+    found = xarray.Dataset(
+        {
+            "p": (("start", "parameter"), np.zeros((4, 1))),
+            "loss": ("start", [1e-30, 1e-3, 1e-3, np.nan]),
+            "gradient_norm": ("start", [0.0, 0.0, 0.0, np.nan]),
+            "eigenvalues": (("start", "eigenvalue"), [[1.0], [2.0], [2.0], [np.nan]]),
+            "kind": ("start", ["minimum", "saddle", "saddle", ""]),
+        },
+        {"start": range(4)},
+    )
+    (axes,) = plot.minima(found).axes
+    assert [text.get_text() for text in axes.texts] == ["1", "2"]
+    assert axes.get_yscale() == "log"
+    assert {line.get_label() for line in axes.lines} == {"minimum", "saddle"}
+
+
+def test_trajectories_of_descents_lie_on_the_time_of_the_flow():
+    from tutelage.landscape import MLP, descend, flow
+
+    net = MLP(1, [(1, "linear", False)])
+    objective = net.on([[1.0]], [[2.0]])
+    runs = flow(objective, [0.0], 5.0), descend(objective, [0.0], 500, lr=0.01)
+    (axes,) = plot.trajectories(*runs).axes
+    flowing, _, descending, *_ = axes.lines
+    for line, error in ((flowing, 1e-2), (descending, 0.15)):  # (1 - 2 lr)^2n against exp(-4 lr n), to time 2
+        time, loss = (values[line.get_xdata() <= 2] for values in line.get_data())
+        assert np.abs(np.log(loss / (4 * np.exp(-4 * time)))).max() < error
+        assert len(time) > 40
+    with pytest.raises(tl.ArgumentError, match="runs"):
+        plot.trajectories()
+    with pytest.raises(tl.ArgumentError, match="labels"):
+        plot.trajectories(*runs, labels=["one"])

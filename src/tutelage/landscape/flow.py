@@ -30,6 +30,7 @@ IMPLICIT = ("LSODA", "BDF", "Radau")
 EXPLICIT = ("RK45", "DOP853")
 POINTS = 100  # times, if only the last is given
 DECADES = 10  # that they span
+LOOK = 5  # steps between two looks at the gradient
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def flow(
     time_scales : float or array, shape (size,)
         :math:`\tau_i > 0`.
     gtol, ltol : float
-        Stop where the largest component of the gradient, or the loss, is not above this.
+        Stop where the largest component of the gradient (looked at every fifth step), or the loss, is not above this.
     patience : int, optional
         Stop after so many steps without a loss lower than before.
     max_seconds : float
@@ -218,7 +219,7 @@ class _Watch:
     def __init__(self, objective: Objective, rates: np.ndarray, stops: Stops, deadline: float) -> None:
         self._objective, self._rates, self._stops, self._deadline = objective, rates, stops, deadline
         self.gradients = self.hessians = 0
-        self._best, self._stale = math.inf, 0
+        self._best, self._stale, self._steps = math.inf, 0, 0
 
     def velocity(self, _: float, p: np.ndarray) -> np.ndarray:
         self.gradients += 1
@@ -233,9 +234,10 @@ class _Watch:
     def reason(self, p: np.ndarray) -> str:
         """Return why to stop at p; empty to go on."""
         stops = self._stops
+        self._steps += 1
         if time.monotonic() > self._deadline:
             return "seconds"
-        if stops.gtol > 0 and np.abs(self._objective.gradient(p)).max() <= stops.gtol:
+        if stops.gtol > 0 and self._steps % LOOK == 0 and np.abs(self._objective.gradient(p)).max() <= stops.gtol:
             return "gradient"
         if stops.ltol > 0 or stops.patience is not None:
             loss = self._objective.loss(p)

@@ -1,5 +1,5 @@
 r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time,
-cosines of students, phase diagrams, spectra of Hessians.
+cosines of students, phase diagrams, spectra of Hessians, minima and the way to them.
 
 Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
 open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.
@@ -18,6 +18,7 @@ from tutelage.plot.curves import (
     style,
 )
 from tutelage.plot.histograms import cosines
+from tutelage.plot.landscapes import minima, trajectories
 from tutelage.plot.phases import phase_diagram
 from tutelage.plot.spectra import spectrum
 
@@ -29,10 +30,12 @@ __all__ = [
     "Picture",
     "cosines",
     "learning_curve",
+    "minima",
     "order_parameters",
     "overlaps",
     "phase_diagram",
     "save",
     "spectrum",
     "style",
+    "trajectories",
 ]
