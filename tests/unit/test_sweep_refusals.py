@@ -50,7 +50,7 @@ def area(width: float, height: float = 1.0, unit: str = "m") -> dict:
             "key `sweep.axes[0].points` must be at most 1,000,000, but is 1,000,000,000,000",
         ),
         (
-            GOOD.replace("values = [0.1, 0.2]", "seeds = 1_000_000_000_000"),
+            GOOD.replace("rule.lr", "start.seed").replace("values = [0.1, 0.2]", "seeds = 1_000_000_000_000"),
             "key `sweep.axes[0].seeds` must be at most 1,000,000",
         ),
         (
@@ -66,7 +66,30 @@ def area(width: float, height: float = 1.0, unit: str = "m") -> dict:
         (GOOD.replace("values = [0.1, 0.2]", "from = 0\npoints = 3"), "key `sweep.axes[0].to` must be given"),
         (
             GOOD.replace("values = [0.1, 0.2]", 'from = 0\nto = 1\nscale = "log"\npoints = 3'),
-            "must be > 0 on a log scale, but are 0, 1",
+            "key `sweep.axes[0].from` must be > 0 on a log scale, but is 0.",
+        ),
+        (
+            GOOD.replace("values = [0.1, 0.2]", 'from = 1\nto = -1\nscale = "log"\nrandom = 3'),
+            "key `sweep.axes[0].to` must be > 0 on a log scale, but is -1.",
+        ),
+        (
+            GOOD.replace("values = [0.1, 0.2]", "seeds = 4"),
+            "key `sweep.axes[0].seeds` must be left out unless the parameter is a seed, but is given for `rule.lr`.",
+        ),
+        (GOOD + "from = 1", "key `sweep.axes[0].from` must be left out unless there are `points` or `random`"),
+        (
+            GOOD.replace("0.2", "0.1"),
+            "key `axes` must have each value of `rule.lr` once, but have 0.1 more than once.",
+        ),
+        (GOOD.replace("[0.1, 0.2]", "[1, 2, 1.0]"), "but have 1.0 more than once."),
+        (
+            GOOD + 'link = "a"\n[[sweep.axes]]\nname = "rule.noise"\nvalues = [1, 1]\nlink = "a"\n'
+            '[[sweep.axes]]\nname = "rule.batch"\nvalues = [3, 3]',
+            "each value of `rule.batch` once, but have 3 more than once",
+        ),
+        (
+            GOOD.replace("0.2", "0.1") + 'link = "a"\n[[sweep.axes]]\nname = "rule.noise"\nvalues = [1, 1]\nlink = "a"',
+            "each value of `rule.lr` and `rule.noise` once, but have 0.1 and 1 more than once",
         ),
         (
             GOOD.replace("values = [0.1, 0.2]", 'from = "a"\nto = 1\npoints = 3'),
@@ -88,7 +111,9 @@ def area(width: float, height: float = 1.0, unit: str = "m") -> dict:
             '`run` must be one of "solve", "simulate", "fixed_point", "mean_field", "module:function"',
         ),
         (GOOD.replace("[sweep]", '[sweep]\nrun = "nowhere:f"'), "`run` must name a function that can be imported"),
-        (GOOD.replace("[sweep]", "[sweep]\nkeep = 3"), "key `sweep.keep` must be a list of"),
+        (GOOD.replace("[sweep]", "[sweep]\nkeep = 3"), "key `sweep.keep` must be a list of strings, but is 3"),
+        (GOOD + "independent = 3", "key `sweep.axes[0].independent` must be true or false, but is 3"),
+        (GOOD.replace("[0.1, 0.2]", "0.1"), "key `sweep.axes[0].values` must be a list, but is 0.1"),
         (GOOD.replace("[sweep]", "[sweep]\nrunn = 3"), "`sweep.runn` is not a key; did you mean `run`?"),
         ("sweep = 3", "key `sweep` must be a section"),
         ("[sweep]\naxes = 3", "key `sweep.axes` must be a list of tables"),

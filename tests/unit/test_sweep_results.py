@@ -257,3 +257,9 @@ def test_every_key_of_sweep_files_is_explained() -> None:
     assert all(row.meaning.endswith(".") for row in rows.values())
     assert tomllib.loads(GOOD)["sweep"]["axes"][0].keys() <= {key.partition(".")[2] for key in rows}
     assert isinstance(plan.DEFAULTS, Problem)
+    assert {key: rows[key].type for key in ("sweep.keep", "axes.values", "axes.independent", "axes.from")} == {
+        "sweep.keep": "a list of strings",
+        "axes.values": "a list",
+        "axes.independent": "true or false",
+        "axes.from": "a number",
+    }
