@@ -112,6 +112,8 @@ def area(width: float, height: float = 1.0, unit: str = "m") -> dict:
         ),
         (GOOD.replace("[sweep]", '[sweep]\nrun = "nowhere:f"'), "`run` must name a function that can be imported"),
         (GOOD.replace("[sweep]", "[sweep]\nkeep = 3"), "key `sweep.keep` must be a list of strings, but is 3"),
+        (GOOD.replace("[sweep]", '[sweep]\nkeep = ["eg", "zz"]'), "bad.toml: `keep` must name results (Q, Q_start, R,"),
+        (GOOD.replace("[sweep]", '[sweep]\nkeep = ["eg", "zz"]'), "but names zz."),
         (GOOD + "independent = 3", "key `sweep.axes[0].independent` must be true or false, but is 3"),
         (GOOD.replace("[0.1, 0.2]", "0.1"), "key `sweep.axes[0].values` must be a list, but is 0.1"),
         (GOOD.replace("[sweep]", "[sweep]\nrunn = 3"), "`sweep.runn` is not a key; did you mean `run`?"),
@@ -148,6 +150,8 @@ def test_bad_sweep_files_are_refused_in_one_sentence(text, sentence, tmp_path, c
         (BASE, {"rule.lr": [0.1]}, {"store": 3}, "name a folder"),
         (BASE, {"rule.lr": [0.1]}, {"scheduler": "127.0.0.1:1"}, "be a folder that the workers see"),
         (BASE, {"x": [0.1]}, {}, "an axis must name a key of the problem, but `x` is none"),
+        (BASE, {"rule.lr": [0.1]}, {"keep": "eg"}, "`keep` must be a list of strings, but is 'eg'"),
+        (BASE, {"rule.lr": [0.1]}, {"keep": ["Q"], "run": "mean_field"}, "name results (R, R_start, T, alpha, eg, q,"),
         (None, {"rule.lr": [0.1]}, {"run": area}, "name arguments of your function"),
         (BASE, {"rule.lr": [0.1]}, {"run": 3}, "or a function, but is 3"),
         ([], {"rule.lr": [0.1]}, {}, "Argument `base` must be of type Mapping"),
@@ -164,6 +168,6 @@ def test_a_store_that_is_a_file(tmp_path: Path) -> None:
         tl.sweep(BASE, {"rule.lr": [0.1]}, store=tmp_path / "file", workers=1)
 
 
-def test_keep_of_what_there_is_not_is_said(tmp_path: Path) -> None:
-    ds = tl.sweep(BASE, {"rule.lr": [0.1]}, keep=["egg"], workers=1, progress=False)
-    assert "must name results (Q, Q_start" in str(ds.error.values[0])
+def test_keep_of_what_a_function_does_not_return_is_said(tmp_path: Path) -> None:
+    ds = tl.sweep(None, {"width": [1.0]}, run=area, keep=["egg"], workers=1, progress=False)
+    assert "must name results (area, corner, named, sides), but names egg" in str(ds.error.values[0])

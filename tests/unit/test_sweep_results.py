@@ -76,6 +76,14 @@ def test_simulate_and_fixed_point() -> None:
     assert points.kind.values.tolist() == ["specialised", "specialised"]
 
 
+@pytest.mark.parametrize("run", runs.RUNS)
+def test_results_to_keep_are_those_that_there_are(run: str) -> None:
+    base = BASE | {"simulation": {"dim": 30, "replicas": 2}, "time": {"alpha_max": 1.0, "points": 2}}
+    found = runs.record(runs.RUNS[run][0](build(base)), None)
+    assert set(runs.RESULTS[run]) == set(found.arrays)
+    assert set(runs.RESULTS) == set(runs.RUNS)
+
+
 def area(width: float, height: float = 1.0, unit: str = "m") -> dict:
     if width > 3:
         raise ArithmeticError("too wide")

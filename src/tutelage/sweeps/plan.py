@@ -19,7 +19,7 @@ from tutelage.errors import ArgumentError
 from tutelage.problem import Problem, build, schema
 from tutelage.problem.schema import refuse_key
 from tutelage.sweeps.axes import MOST, Axis, value_type
-from tutelage.sweeps.runs import Run, run_named
+from tutelage.sweeps.runs import Run, check_keep, run_named
 
 __all__ = ["Dimension", "Plan", "Point", "flatten", "unflatten"]
 
@@ -64,7 +64,8 @@ class Plan:
     Raises
     ------
     ArgumentError
-        For an axis that is no parameter, has no values, values that its key does not take, or too many points.
+        For an axis that is no parameter, has no values, values that its key does not take or that stand there twice, or
+        too many points.
     """
 
     base: Problem | None
@@ -104,7 +105,7 @@ class Plan:
         what = run_named(run, version)
         if problem is None and not what.own:
             problem = Problem()
-        return cls(problem, tuple(axes), what, None if keep is None else tuple(keep))
+        return cls(problem, tuple(axes), what, check_keep(keep, what))
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
