@@ -162,6 +162,34 @@ def test_bad_arguments_are_refused(base, given, options, sentence) -> None:
         tl.sweep(base, given, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--status", "--retry-failed"], "`--retry-failed` computes, but `--status` does not; leave one of them out."),
+        (
+            ["--write-sbatch", "a.sh", "--collect"],
+            "`--write-sbatch` only writes a script; leave it or `--collect` out.",
+        ),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(options, sentence, tmp_path, capsys) -> None:
+    (tmp_path / "two.toml").write_text(GOOD)
+    assert cli.main(["sweep", str(tmp_path / "two.toml"), "-o", str(tmp_path / "out"), *options]) == 2
+    assert capsys.readouterr().err == f"tutelage: {sentence}\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_that_is_not_there_is_waited_for_aloud(tmp_path: Path, capsys, monkeypatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("tutelage.sweeps.cluster.PATIENCE", 0.5)
+    (tmp_path / "two.toml").write_text(GOOD)
+    command = ["sweep", str(tmp_path / "two.toml"), "-o", str(tmp_path / "out"), "--scheduler", "nofile.json"]
+    assert cli.main(command) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "tutelage: waiting for the scheduler-file nofile.json, for at most 0.5 s ..."
+    assert second.endswith("must be an address or a scheduler-file, but there is no file nofile.json.")
+
+
 def test_a_store_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ArgumentError, match="`store` must be a folder"):
