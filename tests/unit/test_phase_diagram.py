@@ -89,7 +89,7 @@ def test_a_trace_is_points_and_a_boundary(trace: xarray.Dataset) -> None:
 
 def test_a_legend_hides_nothing_and_is_within_the_picture(trace: xarray.Dataset) -> None:
     fig = phase_diagram(trace, title="phases")
-    fig.canvas.draw()
+    fig.draw_without_rendering()
     ax = axes_of(fig)
     legend = ax.get_legend().get_window_extent()
     assert not legend.overlaps(ax.get_window_extent())
