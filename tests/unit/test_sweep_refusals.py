@@ -179,15 +179,20 @@ def test_options_that_would_do_nothing_are_refused(options, sentence, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_scheduler_that_is_not_there_is_waited_for_aloud(tmp_path: Path, capsys, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("text", "but"), [(None, "there is no file s.json"), ("{", "s.json names none"), ("{}", "s.json names none")]
+)
+def test_a_scheduler_that_is_not_there_is_waited_for_aloud(text, but, tmp_path: Path, capsys, monkeypatch) -> None:
     pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tutelage.sweeps.cluster.PATIENCE", 0.5)
-    (tmp_path / "two.toml").write_text(GOOD)
-    command = ["sweep", str(tmp_path / "two.toml"), "-o", str(tmp_path / "out"), "--scheduler", "nofile.json"]
-    assert cli.main(command) == 2
+    Path("two.toml").write_text(GOOD)
+    if text is not None:
+        Path("s.json").write_text(text)
+    assert cli.main(["sweep", "two.toml", "--scheduler", "s.json"]) == 2
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "tutelage: waiting for the scheduler-file nofile.json, for at most 0.5 s ..."
-    assert second.endswith("must be an address or a scheduler-file, but there is no file nofile.json.")
+    assert first == "tutelage: waiting for the scheduler-file s.json, for at most 0.5 s ..."
+    assert second == f"tutelage: `scheduler` must be an address or a scheduler-file, but {but}."
 
 
 def test_a_store_that_is_a_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import sys
@@ -143,15 +144,25 @@ def _is_address(scheduler: str) -> bool:
 
 
 def _awaited(path: str) -> str:
-    """Return the path of a scheduler-file once it is there: the scheduler may only just have been started."""
+    """Return the path of a scheduler-file once it is there, whole: the scheduler may only just have been started."""
     begin = time.monotonic()
-    if not os.path.isfile(path):
+    if not _names_a_scheduler(path):
         _say_waiting(f"the scheduler-file {path}")
-    while not os.path.isfile(path):
+    while not _names_a_scheduler(path):
         if time.monotonic() - begin > PATIENCE:
-            raise ArgumentError(f"`scheduler` must be an address or a scheduler-file, but there is no file {path}.")
+            but = f"{path} names none" if os.path.isfile(path) else f"there is no file {path}"
+            raise ArgumentError(f"`scheduler` must be an address or a scheduler-file, but {but}.")
         time.sleep(0.2)
     return path
+
+
+def _names_a_scheduler(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            described = json.load(file)
+    except (OSError, ValueError):
+        return False
+    return isinstance(described, dict) and isinstance(described.get("address"), str)
 
 
 def _say_waiting(what: str) -> None:
