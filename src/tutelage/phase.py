@@ -63,7 +63,7 @@ def trace(
     label : callable, optional
         From the dataset of a point to its label: a truth value, a number or a string. Left out with a function that
         returns the label itself. A point whose run fails, as by diverging, has the label "failed".
-    run : {"solve", "simulate", "fixed_point"} or callable
+    run : {"solve", "simulate", "fixed_point", "mean_field"} or callable
         As in :func:`tutelage.sweep`.
     points : int, >= 2
         Of the coarse grid, along each axis: it has to meet every region that is to be found.

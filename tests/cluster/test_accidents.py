@@ -49,11 +49,11 @@ def test_a_worker_killed_from_outside(stage: Stage, expected: xarray.Dataset) ->
 
 def test_a_point_that_takes_every_worker_with_it_is_given_up(stage: Stage, expected: xarray.Dataset) -> None:
     stage.set(always="")
-    said = stage.run("-j", "2")
+    said = stage.run("-j", "2", code=3)
     assert "19 done, 1 failed, 0 missing" in said
     assert "its worker died (SIGKILL) each time it was computed" in said
     stage.set(always=None)
-    assert "19 done, 1 failed" in stage.run()  # a failure is a result: it is not tried again unasked
+    assert "19 done, 1 failed" in stage.run(code=3)  # a failure is a result: it is not tried again unasked
     assert "20 done, 0 failed" in stage.run("--retry-failed")
     stage.check(expected)
 
@@ -152,7 +152,7 @@ def test_two_sweeps_on_one_store_at_once(stage: Stage, expected: xarray.Dataset)
 @pytest.mark.slow
 def test_failures_are_written_down_and_end_nothing(stage: Stage, expected: xarray.Dataset) -> None:
     stage.set(fail="")
-    said = stage.run("-j", "2")
+    said = stage.run("-j", "2", code=3)
     assert "16 done, 4 failed, 0 missing" in said
     assert "ValueError: a bad point, said on two lines" in said
     ds = tl.load(stage.store / "dataset.nc")

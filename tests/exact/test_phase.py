@@ -91,6 +91,15 @@ def test_points_that_diverge_are_a_phase_of_their_own() -> None:
     assert abs(found.boundary_lr.item() - critical) < 0.01
 
 
+def test_mean_field_against_the_exponential_of_a_linear_unit() -> None:
+    """In mean field one linear unit has d eg/d alpha = -2 lr eg, from (Q - 2 R + T)/2 = 3/4: no rate is too large."""
+    base, label = LINEAR | {"time": {"alpha": [0.0, 1.0]}}, lambda ds: ds.eg[-1] < 0.01
+    options = {"run": "mean_field", "points": 3, "halvings": 12, "workers": 1, "progress": False}
+    found = tl.phase.trace(base, {"rule.lr": (0.5, 4.0)}, label, **options)
+    assert found.between.values.tolist() == [["False", "True"]]
+    assert abs(found.boundary_lr.item() - np.log(75) / 2) <= found.uncertainty_lr.item() < 3e-4
+
+
 @pytest.mark.parametrize(
     "inside",
     [

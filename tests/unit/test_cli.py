@@ -144,8 +144,8 @@ def test_papers_lists(capsys):
 def test_reproduce_writes_data_and_picture(tmp_path, capsys):
     assert cli.main(["reproduce", "goldt2019/fake", "--quick"]) == 0
     folder = tmp_path / "out" / "goldt2019"
-    assert {path.name for path in folder.iterdir()} == {"fake.png", "fake-K-4-both.nc"}
-    assert tl.load(folder / "fake-K-4-both.nc").eg[0] == 1
+    assert {path.name for path in folder.iterdir()} == {"fake.png", "fake-K=4-both.nc"}
+    assert tl.load(folder / "fake-K=4-both.nc").eg[0] == 1
     assert "Errors fall." in capsys.readouterr().out
 
 

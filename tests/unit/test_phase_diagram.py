@@ -87,6 +87,15 @@ def test_a_trace_is_points_and_a_boundary(trace: xarray.Dataset) -> None:
     assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "log")
 
 
+def test_a_legend_hides_nothing_and_is_within_the_picture(trace: xarray.Dataset) -> None:
+    fig = phase_diagram(trace, title="phases")
+    fig.draw_without_rendering()
+    ax = axes_of(fig)
+    legend = ax.get_legend().get_window_extent()
+    assert not legend.overlaps(ax.get_window_extent())
+    assert fig.bbox.x0 <= legend.x0 < legend.x1 <= fig.bbox.x1
+
+
 def test_a_boundary_on_top_of_a_grid(trace: xarray.Dataset) -> None:
     fig = phase_diagram(grid(np.ones((4, 3))).isel(alpha=0), "eg", boundary=trace, x="noise", title="both")
     ax = axes_of(fig)

@@ -76,6 +76,14 @@ def test_simulate_and_fixed_point() -> None:
     assert points.kind.values.tolist() == ["specialised", "specialised"]
 
 
+@pytest.mark.parametrize("run", runs.RUNS)
+def test_results_to_keep_are_those_that_there_are(run: str) -> None:
+    base = BASE | {"simulation": {"dim": 30, "replicas": 2}, "time": {"alpha_max": 1.0, "points": 2}}
+    found = runs.record(runs.RUNS[run][0](build(base)), None)
+    assert set(runs.RESULTS[run]) == set(found.arrays)
+    assert set(runs.RESULTS) == set(runs.RUNS)
+
+
 def area(width: float, height: float = 1.0, unit: str = "m") -> dict:
     if width > 3:
         raise ArithmeticError("too wide")
@@ -243,6 +251,34 @@ def test_command_line(tmp_path: Path, capsys, monkeypatch) -> None:
     assert tl.sweeps.status(tl.sweeps.read("two.toml"), "out/two")["done"] == 2
 
 
+FAILING = GOOD.replace("[sweep]", '[sweep]\nrun = "halves:run"')
+
+
+def test_failed_points_are_an_exit_code(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("half.toml").write_text(FAILING)
+    function = "def run(problem):\n    return 1 / (problem.rule.lr - 0.1)\n"
+    Path("halves.py").write_text(function)
+    for _ in range(2):  # computed, and found in the store
+        assert cli.main(["sweep", "half.toml", "-j", "1"]) == 3
+        output = capsys.readouterr()
+        assert "1 done, 1 failed, 0 missing" in output.out
+        assert "ZeroDivisionError" in output.out
+        assert output.err == ""
+    assert cli.main(["sweep", "half.toml", "--status"]) == 0
+    assert cli.main(["sweep", "half.toml", "--status", "--collect"]) == 0
+    assert "1 done, 1 failed, 0 missing\n" in capsys.readouterr().out
+    assert tl.load("out/half/dataset.nc").status.values.tolist() == [2, 1]
+
+
+def test_status_and_collect_do_both(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("two.toml").write_text(GOOD)
+    assert cli.main(["sweep", "two.toml", "--status", "--collect"]) == 0
+    assert "2 points (lr 2): 0 done, 0 failed, 2 missing\nresults: " in capsys.readouterr().out
+    assert tl.load("out/two/dataset.nc").status.values.tolist() == [0, 0]
+
+
 def test_a_sweep_file_from_python(tmp_path: Path) -> None:
     (tmp_path / "two.toml").write_text(GOOD)
     ds = tl.sweep(tmp_path / "two.toml", workers=1, progress=False)
@@ -257,3 +293,9 @@ def test_every_key_of_sweep_files_is_explained() -> None:
     assert all(row.meaning.endswith(".") for row in rows.values())
     assert tomllib.loads(GOOD)["sweep"]["axes"][0].keys() <= {key.partition(".")[2] for key in rows}
     assert isinstance(plan.DEFAULTS, Problem)
+    assert {key: rows[key].type for key in ("sweep.keep", "axes.values", "axes.independent", "axes.from")} == {
+        "sweep.keep": "a list of strings",
+        "axes.values": "a list",
+        "axes.independent": "true or false",
+        "axes.from": "a number",
+    }

@@ -34,11 +34,24 @@ def test_ranges() -> None:
     np.testing.assert_allclose(
         values({"from": 0.01, "to": 100.0, "points": 5, "scale": "log"}), [0.01, 0.1, 1, 10, 100]
     )
-    dims = values({"from": 10, "to": 1000, "points": 5, "scale": "log"}, "simulation.dim")
-    assert dims == [10, 32, 100, 316, 1000]
+    dims = values({"from": 10, "to": 1000, "points": 3, "scale": "log"}, "simulation.dim")
+    assert dims == [10, 100, 1000]
     assert all(isinstance(dim, int) for dim in dims)
-    assert values({"from": 1, "to": 3, "points": 9}, "student.units") == [1, 2, 3]  # each once
     assert values({"seeds": 3, "first": 5}, "start.seed") == [5, 6, 7]
+    assert values({"seeds": 2}, "draw") == [0, 1]  # an argument of a function, which may call its seed what it likes
+
+
+def test_integers_between_which_a_range_lies_are_said() -> None:
+    with pytest.warns(UserWarning, match=r"`simulation.dim` takes integers: .* gives 5 values, 10, 32, 100, 316, 1000"):
+        dims = values({"from": 10, "to": 1000, "points": 5, "scale": "log"}, "simulation.dim")
+    assert dims == [10, 32, 100, 316, 1000]
+    with pytest.warns(UserWarning, match=r"which gives 3 values in place of 9, 1, 2, 3$"):
+        assert values({"from": 1, "to": 3, "points": 9}, "student.units") == [1, 2, 3]
+    with pytest.warns(UserWarning, match="2 values in place of 40"):
+        assert sorted(values({"from": 1, "to": 2, "random": 40}, "student.units")) == [1, 2]
+    draws = values({"from": 1, "to": 9, "random": 40, "link": "a"}, "student.units")
+    assert len(draws) == 40  # a random design: other axes tell equal ones apart
+    assert 1 < len(set(draws)) < 10
 
 
 def test_random_values_are_distributed_as_asked() -> None:

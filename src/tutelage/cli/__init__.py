@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
-USAGE, INTERRUPTED = 2, 130
+USAGE, POINTS_FAILED, INTERRUPTED = 2, 3, 130
 
 app = App(
     name="tutelage",
@@ -82,7 +82,8 @@ def sweep(
 ) -> None:
     """Run a problem at many values of its parameters; the same command goes on after any interruption.
 
-    Every point is a file, what exists is not computed again, and all of it is collected in dataset.nc.
+    Every point is a file, what exists is not computed again, and all of it is collected in dataset.nc. The exit code is
+    3 if points failed.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def sweep(
     status
         Only say how many points are done, failed and missing.
     collect
-        Only collect what there is, also while another process computes.
+        Only collect what there is, and say how many points that are, also while another process computes.
     retry_failed
         Compute failed points again.
     write_sbatch
@@ -107,15 +108,17 @@ def sweep(
     from tutelage.errors import check_count
 
     folder = Path("out") / problem.stem if out is None else out
+    sweeping.refuse_idle({"--write-sbatch": write_sbatch, "--status": status, "--collect": collect}, retry_failed)
     if write_sbatch is not None:
         sweeping.write_sbatch(problem, folder, write_sbatch)
-    elif status:
-        sweeping.say_status(problem, folder)
     elif collect:
         sweeping.collect(problem, folder)
+    elif status:
+        sweeping.say_status(problem, folder)
     else:
         count = None if workers is None else check_count("workers", workers)
-        sweeping.run(problem, folder, count, scheduler, retry_failed)
+        if not sweeping.run(problem, folder, count, scheduler, retry_failed):
+            raise SystemExit(POINTS_FAILED)
 
 
 @app.command

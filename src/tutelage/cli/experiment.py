@@ -51,14 +51,14 @@ def folder(path: Path) -> Path:
 
 
 def filename(label: str) -> str:
-    """Return a label as a part of a file's name.
+    """Return a label as a part of a file's name, in which signs stay what they are.
 
     Examples
     --------
-    >>> filename("both layers, K = 4")
-    'both-layers-K-4'
+    >>> filename("both layers, K = 4"), filename("sgd d=1e+03 theta=-0.25")
+    ('both-layers-K=4', 'sgd-d=1e+03-theta=-0.25')
     """
-    return re.sub(r"[^\w.]+", "-", label).strip("-.") or "data"
+    return re.sub(r"[^\w.=+-]+", "-", re.sub(r"\s*=\s*", "=", label)).strip("-.") or "data"
 
 
 def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | None = None) -> Outcome:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tutelage.errors import ArgumentError
 from tutelage.sweeps.files import read
 from tutelage.sweeps.perform import Computer, finish, tally
 from tutelage.sweeps.plan import Plan
 from tutelage.sweeps.store import FAILED, Store
 from tutelage.sweeps.sweep import collected, status
 
-__all__ = ["collect", "run", "say_status", "write_sbatch"]
+__all__ = ["collect", "refuse_idle", "run", "say_status", "write_sbatch"]
 
 
-def run(file: Path, folder: Path, workers: int | None, scheduler: str | None, retry_failed: bool) -> None:
-    """Compute what is missing of a sweep file, collect it, and say what there is."""
+def run(file: Path, folder: Path, workers: int | None, scheduler: str | None, retry_failed: bool) -> bool:
+    """Compute what is missing of a sweep file, collect it, say what there is, and return whether no point failed."""
     plan, store = read(file), Store(folder)
     with _terminable(), Computer(plan, store, workers, scheduler) as computer:
         found = computer.compute(plan.points, retry_failed)
@@ -30,6 +31,7 @@ def run(file: Path, folder: Path, workers: int | None, scheduler: str | None, re
         )
     _say(plan, store, counts)
     print(f"results: {folder / 'dataset.nc'}")
+    return not counts["failed"]
 
 
 def say_status(file: Path, folder: Path) -> None:
@@ -39,7 +41,7 @@ def say_status(file: Path, folder: Path) -> None:
 
 
 def collect(file: Path, folder: Path) -> None:
-    """Collect what there is of a sweep, also while it runs."""
+    """Collect what there is of a sweep, and say how far it is, also while it runs."""
     plan = read(file)
     collected(plan, folder)
     _say(plan, Store(folder), status(plan, folder))
@@ -54,6 +56,15 @@ def write_sbatch(file: Path, folder: Path, target: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)  # Slurm writes its log there and makes no folders
     target.write_text(script(file, folder), "utf-8")
     print(f"wrote {target}; look at its first lines, then: sbatch {target}")
+
+
+def refuse_idle(only: Mapping[str, object], retry_failed: bool) -> None:
+    """Refuse options that would do nothing: those of computing where nothing is computed, or a script and more."""
+    given = [option for option, value in only.items() if value]
+    if given and retry_failed:
+        raise ArgumentError(f"`--retry-failed` computes, but `{given[0]}` does not; leave one of them out.")
+    if len(given) > 1 and given[0] == "--write-sbatch":
+        raise ArgumentError(f"`--write-sbatch` only writes a script; leave it or `{given[1]}` out.")
 
 
 def _say(plan: Plan, store: Store, counts: dict[str, int]) -> None:

@@ -147,8 +147,9 @@ def _draw_boundary(ax: Axes, trace: Any, names: list[str]) -> None:
 
 
 def _legend(ax: Axes, kinds: list[str]) -> None:
+    """Say which colour is which, beside the axes: within them it would hide points."""
     handles = [Patch(color=colour, label=kind) for kind, colour in zip(kinds, _regions(len(kinds)), strict=True)]
-    ax.legend(handles=handles, loc="upper left", frameon=True, framealpha=0.8)
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _regions(count: int) -> list[Any]:

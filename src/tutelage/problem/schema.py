@@ -124,19 +124,30 @@ def _one(kind: types.Type) -> str:
         case types.LiteralType():
             return "one of " + ", ".join(f'"{value}"' for value in kind.values)
         case types.ListType():
-            return f"a list of {_many(kind.item_type)}"
+            return f"a list{_of(kind.item_type)}"
         case types.FloatType():
             return "a number" + _bounds(kind)
         case types.IntType():
             return "an integer" + _bounds(kind)
-    return "a string" if isinstance(kind, types.StrType) else "a section"
+        case types.StrType():
+            return "a string"
+        case types.BoolType():
+            return "true or false"
+    return "a section"
 
 
-def _many(kind: types.Type) -> str:
-    """Return a type in the plural."""
-    if isinstance(kind, types.Metadata):
-        return _many(kind.type)
-    return f"lists of {_many(kind.item_type)}" if isinstance(kind, types.ListType) else "numbers"
+def _of(kind: types.Type) -> str:
+    """Return what a list holds: " of numbers"; nothing if that can be anything."""
+    match kind:
+        case types.Metadata():
+            return _of(kind.type)
+        case types.ListType():
+            return f" of lists{_of(kind.item_type)}"
+        case types.StrType():
+            return " of strings"
+        case types.AnyType():
+            return ""
+    return " of numbers"
 
 
 def _bounds(kind: types.FloatType | types.IntType) -> str:

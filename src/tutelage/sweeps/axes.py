@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
@@ -27,14 +28,31 @@ class AxisKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
     """One parameter that varies; its values are a list, a range, draws, or seeds."""
 
     name: Annotated[
-        str, Meta(description="The parameter: a key of the problem, as `rule.lr`, or an argument of your function.")
+        str,
+        Meta(
+            description="The parameter: a key of the problem, as `rule.lr`, or an argument of your function. Required."
+        ),
     ]
     values: Annotated[
-        list | None, Meta(description="The values, of whatever type the key is.", examples=[[0.1, 0.5]])
+        list | None,
+        Meta(
+            description="The values, as the parameter takes them: numbers, strings, true or false, or lists of these.",
+            examples=[[0.1, 0.5]],
+        ),
     ] = None
-    start: Annotated[float | None, Meta(description="First value of a range, or lower end of draws.")] = None
-    end: Annotated[float | None, Meta(description="Last value of a range, or upper end of draws.")] = None
-    points: Annotated[Count | None, Meta(description="Number of values of a range.")] = None
+    start: Annotated[
+        float | None, Meta(description="First value of a range, or one end of draws; > 0 on a log scale.")
+    ] = None
+    end: Annotated[
+        float | None, Meta(description="Last value of a range, or the other end of draws; > 0 on a log scale.")
+    ] = None
+    points: Annotated[
+        Count | None,
+        Meta(
+            description="Number of values of a range. For a parameter that takes integers they are rounded, each is "
+            "taken once, and a warning says which."
+        ),
+    ] = None
     scale: Annotated[Literal["linear", "log"], Meta(description="How a range is spaced, or draws are distributed.")] = (
         "linear"
     )
@@ -43,7 +61,7 @@ class AxisKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
     ] = None
     seed: Annotated[Seed, Meta(description="Seed of the draws.")] = 0
     seeds: Annotated[
-        Count | None, Meta(description="Number of seeds, for a key that is a seed: first, first + 1, ...")
+        Count | None, Meta(description="Number of seeds, for a parameter that is a seed: first, first + 1, ...")
     ] = None
     first: Annotated[Seed, Meta(description="The first seed.")] = 0
     independent: Annotated[
@@ -130,8 +148,13 @@ def _values(keys: AxisKeys) -> list[Any]:
         raise refuse_key("axis", "have exactly one of `values`, `points`, `random`, `seeds`", but)
     if keys.independent and keys.seeds is None:
         raise refuse_key("axis.independent", "be left out unless there are `seeds`", "is given without")
+    for key, end in (("from", keys.start), ("to", keys.end)):
+        if end is not None and given[0] in ("values", "seeds"):
+            raise refuse_key(f"axis.{key}", "be left out unless there are `points` or `random`", "is given without")
     if keys.values is not None:
         return check_values(keys.values, "axis.values")
+    if keys.seeds is not None and not _may_be_seed(keys.name):
+        raise refuse_key("axis.seeds", "be left out unless the parameter is a seed", f"is given for `{keys.name}`")
     count = keys.points or keys.random or keys.seeds or 0
     if count > MOST:
         raise refuse_key(f"axis.{given[0]}", f"be at most {MOST:,}", f"is {count:,}")
@@ -145,8 +168,9 @@ def _range(keys: AxisKeys, count: int) -> list[Any]:
     if keys.start is None or keys.end is None:
         missing = "from" if keys.start is None else "to"
         raise refuse_key(f"axis.{missing}", "be given with a range or draws", "is left out")
-    if keys.scale == "log" and not min(keys.start, keys.end) > 0:
-        raise refuse_key("axis.from, axis.to", "be > 0 on a log scale", f"are {keys.start:g}, {keys.end:g}")
+    for key, end in (("from", keys.start), ("to", keys.end)):
+        if keys.scale == "log" and not end > 0:
+            raise refuse_key(f"axis.{key}", "be > 0 on a log scale", f"is {end:g}")
     if keys.points is not None:
         values = (np.geomspace if keys.scale == "log" else np.linspace)(keys.start, keys.end, count)
     else:
@@ -156,8 +180,27 @@ def _range(keys: AxisKeys, count: int) -> list[Any]:
         values = np.exp(values) if keys.scale == "log" else values
     if not takes_whole_numbers_only(keys.name):
         return values.tolist()
-    whole = np.rint(values).astype(np.int64)
-    return list(dict.fromkeys(whole.tolist())) if keys.points is not None else whole.tolist()
+    return _rounded(keys, values)
+
+
+def _rounded(keys: AxisKeys, values: np.ndarray) -> list[int]:
+    """Return a range or draws as integers; each once, unless other axes go along. A warning says what was changed."""
+    whole = np.rint(values)
+    result = [int(value) for value in whole]
+    if keys.link is None:
+        result = list(dict.fromkeys(result))
+    moved = keys.points is not None and not np.allclose(values, whole, rtol=1e-9, atol=1e-9)
+    if moved or len(result) < len(whole):
+        shown = ", ".join(map(str, result[:8])) + (", ..." if len(result) > 8 else "")
+        fewer = f"{len(result)} values in place of {len(whole)}" if len(result) < len(whole) else f"{len(whole)} values"
+        said = f"`{keys.name}` takes integers: what lies between them is rounded, which gives {fewer}, {shown}"
+        warnings.warn(said, stacklevel=2)
+    return result
+
+
+def _may_be_seed(name: str) -> bool:
+    """Whether a parameter can be a seed: a key of that name, or an argument of a function, of any name."""
+    return value_type(name) is None or name.endswith(".seed")
 
 
 def takes_whole_numbers_only(name: str) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
+import sys
+import threading
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["hands", "open_client", "run_on_cluster"]
 
 PATIENCE = 60.0  # seconds to wait for a scheduler or its file
+AT_ONCE = 2.0  # seconds within which a scheduler answers that needs no words
 LOOK = 1.0  # seconds between two looks at what is going on
 AHEAD = 2  # batches handed out for each thread of the workers
 
@@ -46,11 +50,15 @@ def open_client(scheduler: str) -> Iterator[Any]:
     log = logging.getLogger("distributed.client")  # which prints pages about a lost scheduler
     level = log.level
     log.setLevel(logging.CRITICAL)
+    notice = threading.Timer(AT_ONCE, _say_waiting, [f"the scheduler {scheduler} to answer"])
+    notice.start()
     try:
         client = Client(**where, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         log.setLevel(level)
         raise ArgumentError(f"`scheduler` must be one that answers, but {scheduler} does not: {error}.") from None
+    finally:
+        notice.cancel()
     try:
         yield client
     finally:
@@ -136,10 +144,26 @@ def _is_address(scheduler: str) -> bool:
 
 
 def _awaited(path: str) -> str:
-    """Return the path of a scheduler-file once it is there: the scheduler may only just have been started."""
+    """Return the path of a scheduler-file once it is there, whole: the scheduler may only just have been started."""
     begin = time.monotonic()
-    while not os.path.isfile(path):
+    if not _names_a_scheduler(path):
+        _say_waiting(f"the scheduler-file {path}")
+    while not _names_a_scheduler(path):
         if time.monotonic() - begin > PATIENCE:
-            raise ArgumentError(f"`scheduler` must be an address or a scheduler-file, but there is no file {path}.")
+            but = f"{path} names none" if os.path.isfile(path) else f"there is no file {path}"
+            raise ArgumentError(f"`scheduler` must be an address or a scheduler-file, but {but}.")
         time.sleep(0.2)
     return path
+
+
+def _names_a_scheduler(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            described = json.load(file)
+    except (OSError, ValueError):
+        return False
+    return isinstance(described, dict) and isinstance(described.get("address"), str)
+
+
+def _say_waiting(what: str) -> None:
+    print(f"tutelage: waiting for {what}, for at most {PATIENCE:g} s ...", file=sys.stderr, flush=True)

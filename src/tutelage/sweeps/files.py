@@ -35,7 +35,7 @@ class Sweep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "solve"
     keep: Annotated[
-        list[str] | None, Meta(description="Names of the results to keep. Left out: all.", examples=[["eg"]])
+        list[str] | None, Meta(description="Names of the results to keep, as `eg`. Left out: all.", examples=[["eg"]])
     ] = None
     version: Annotated[
         str, Meta(description="Of your function; change it when something it calls changes: points are then new.")

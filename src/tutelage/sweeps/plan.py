@@ -19,7 +19,7 @@ from tutelage.errors import ArgumentError
 from tutelage.problem import Problem, build, schema
 from tutelage.problem.schema import refuse_key
 from tutelage.sweeps.axes import MOST, Axis, value_type
-from tutelage.sweeps.runs import Run, run_named
+from tutelage.sweeps.runs import Run, check_keep, run_named
 
 __all__ = ["Dimension", "Plan", "Point", "flatten", "unflatten"]
 
@@ -64,7 +64,8 @@ class Plan:
     Raises
     ------
     ArgumentError
-        For an axis that is no parameter, has no values, values that its key does not take, or too many points.
+        For an axis that is no parameter, has no values, values that its key does not take or that stand there twice, or
+        too many points.
     """
 
     base: Problem | None
@@ -86,9 +87,8 @@ class Plan:
                 raise refuse_key(f"link {dimension.name}", "join axes of one length", but)
         if math.prod(self.shape) > MOST:
             raise refuse_key("axes", f"make at most {MOST:,} points", f"make {math.prod(self.shape):,}")
-        for axis in self.axes:
-            for value in axis.values:
-                self._update(axis, value)
+        for dimension in self.dimensions:
+            self._refuse_twins(dimension)
 
     @classmethod
     def make(
@@ -105,7 +105,7 @@ class Plan:
         what = run_named(run, version)
         if problem is None and not what.own:
             problem = Problem()
-        return cls(problem, tuple(axes), what, None if keep is None else tuple(keep))
+        return cls(problem, tuple(axes), what, check_keep(keep, what))
 
     @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
@@ -181,6 +181,17 @@ class Plan:
                 parameters[name] = _seed(self._identity, parameters, name)
             yield parameters
 
+    def _refuse_twins(self, dimension: Dimension) -> None:
+        """Refuse what a dimension has more than once: a value, or values that go together."""
+        seen = set()
+        for i in range(dimension.size):
+            taken = tuple(_hashable(self._update(axis, axis.values[i])[1]) for axis in dimension.axes)
+            if taken in seen:
+                names = " and ".join(f"`{axis.name}`" for axis in dimension.axes)
+                what = " and ".join(json.dumps(axis.values[i]) for axis in dimension.axes)
+                raise refuse_key("axes", f"have each value of {names} once", f"have {what} more than once")
+            seen.add(taken)
+
     def _set(self, parameters: Parameters, update: tuple[str, Any, bool]) -> None:
         name, value, default = update
         if default:
@@ -231,6 +242,10 @@ def _seed(identity: list[Any], parameters: Parameters, name: str) -> int:
     """Return a seed of 63 bits made from all parameters."""
     text = json.dumps(["seed", name, identity, parameters], sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _digest(where: str) -> str:

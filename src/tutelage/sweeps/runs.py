@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import pickle
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +18,7 @@ from tutelage.errors import ArgumentError, check_type, refuse
 if TYPE_CHECKING:
     from tutelage.problem import Problem
 
-__all__ = ["RUNS", "Record", "Run", "record", "run_named"]
+__all__ = ["RESULTS", "RUNS", "Record", "Run", "check_keep", "record", "run_named"]
 
 
 def _solve(problem: Problem) -> Any:
@@ -81,6 +81,19 @@ RUNS: dict[str, tuple[Callable[[Problem], Any], int]] = {
     "mean_field": (_mean_field, 1),
 }
 
+# By name: what there is to keep, so that a wrong name is refused before anything is computed.
+_START = ("T", "v_star", "R_start", "v_start", "alpha")
+_MOMENTS = tuple(f"{name}_{moment}" for name in ("eg", "Q", "R", "v") for moment in ("mean", "sem"))
+RESULTS: dict[str, tuple[str, ...]] = {
+    "solve": ("eg", "Q", "R", "v", *_START, "Q_start"),
+    "simulate": ("eg", "Q", "R", "v", *_MOMENTS, *_START, "Q_start"),
+    "fixed_point": (
+        *("eg", "Q", "R", "v", "kind", "stable", "unstable", "flat", "residual"),
+        *("eigenvalue_real", "eigenvalue_imag", "followed"),
+    ),
+    "mean_field": ("eg", "R", "q", "v", *_START, "q_start"),
+}
+
 
 class Run(NamedTuple):
     """What is done at each point.
@@ -106,6 +119,22 @@ class Record(NamedTuple):
     def size(self) -> int:
         """Bytes of all arrays."""
         return sum(array.nbytes for array in self.arrays.values())
+
+
+def check_keep(keep: Any, run: Run) -> tuple[str, ...] | None:
+    """Return the names of the results to keep, or refuse what a run by name does not have."""
+    if keep is None:
+        return None
+    if not isinstance(keep, (list, tuple)) or not all(isinstance(name, str) for name in keep):
+        raise refuse("keep", "be a list of strings", f"is {keep!r:.60}")
+    if not run.own:
+        _refuse_unknown(keep, RESULTS[run.identity])
+    return tuple(keep)
+
+
+def _refuse_unknown(keep: Iterable[str], there: Iterable[str]) -> None:
+    if missing := sorted(set(keep) - set(there)):
+        raise refuse("keep", f"name results ({', '.join(sorted(there))})", f"names {missing[0]}")
 
 
 def run_named(run: str | Callable[..., Any], version: str = "") -> Run:
@@ -138,8 +167,7 @@ def record(result: Any, keep: tuple[str, ...] | None) -> Record:
         given = dict(result) if isinstance(result, Mapping) else {"value": result}
         coordinates, attrs = set(), {}
     wanted = set(given) - coordinates if keep is None else set(keep)
-    if missing := sorted(wanted - set(given)):
-        raise refuse("keep", f"name results ({', '.join(sorted(set(given) - coordinates))})", f"names {missing[0]}")
+    _refuse_unknown(wanted, given)
     pairs = {name: _pair(name, given[name]) for name in given if name in wanted}
     used = {dim for dims, _ in pairs.values() for dim in dims}
     pairs |= {name: _pair(name, given[name]) for name in sorted(coordinates - set(pairs)) if name in used}

@@ -51,7 +51,7 @@ done
 kill "$workers_id" "$scheduler_id" 2>/dev/null
 wait
 rm -f "$scheduler"
-if [ -n "$stopping" ] && [ "$code" -ne 0 ]; then
+if [ -n "$stopping" ] && [ "$code" -ne 0 ] && [ "$code" -ne 3 ]; then  # 0: done, 3: done, but points failed
     scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"

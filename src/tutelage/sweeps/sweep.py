@@ -62,7 +62,8 @@ def sweep(
     scheduler : str, optional
         Address or scheduler-file of a Dask cluster whose workers see `store` under the same path.
     keep : list of str, optional
-        Names of the results to keep. Default: all.
+        Names of the results to keep. Default: all. Those of a function of your own are known only when it has run: a
+        wrong name makes its points fail.
     version : str
         Of your function: say another when something that it calls has changed, and its points are computed anew.
     retry_failed : bool
