@@ -1,7 +1,7 @@
 r"""Where one square unit on the sphere ends, in closed form: phase retrieval with K = M = 1.
 
-With :math:`\hat\eta = \eta v^2 / B`, :math:`\hat\sigma = \sigma/v` and the cosine m of student and teacher, the equation
-of motion of :math:`v \lambda^2` and :math:`v^* \rho^2`, with :math:`v = v^* T`, is
+With :math:`\hat\eta = \eta v^2 / B`, :math:`\hat\sigma = \sigma/v` and the cosine m of student and teacher, the
+equation of motion of :math:`v \lambda^2` and :math:`v^* \rho^2`, with :math:`v = v^* T`, is
 
 .. math:: \dot m = \eta v^2 m \left[ 4 (1 - 6 \hat\eta) (1 - m^2) - 2 \hat\eta \hat\sigma^2 \right], \qquad
           \epsilon_g = 2 v^2 (1 - m^2)
