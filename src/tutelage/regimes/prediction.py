@@ -31,7 +31,7 @@ from tutelage.online.fixed_points import FixedPoint, fixed_point
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 from tutelage.regimes.perfect import merged, perfect_student
-from tutelage.regimes.scaling import BAD_LEARNING, GRADIENT_FLOW, HIGH_DIMENSION, MEAN_FIELD, NO_EQUATIONS
+from tutelage.regimes.scaling import BAD_LEARNING, FINITE_WIDTH, GRADIENT_FLOW, HIGH_DIMENSION, MEAN_FIELD, NO_EQUATIONS
 from tutelage.regimes.sphere import sphere_end
 from tutelage.regimes.target import information_exponent
 
@@ -159,6 +159,7 @@ class Prediction:
         return (
             f"Regime: {self.regime}; g = {self.g:.3g}, time t = {self.clock:.3g} alpha, "
             f"c1 = {self.c1:.3g}, c2 = {self.c2:.3g}.\nPredicted: {self.outcome}.{exponent}{horizon}"
+            + (f" {FINITE_WIDTH}" if self.regime == MEAN_FIELD else "")
         )
 
     __repr__ = __str__
