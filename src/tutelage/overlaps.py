@@ -175,8 +175,14 @@ class Overlaps:
             object.__setattr__(scaled, "_rows", np.sqrt(factor) * state._rows)
         return scaled
 
-    def normalised(self) -> Overlaps:
+    def normalised(self, teacher: bool = False) -> Overlaps:
         """Return the state with the students' weights scaled to |w_k|^2 = N, so that Q_kk = 1.
+
+        Parameters
+        ----------
+        teacher : bool
+            Whether the teacher's are, too, so that T_mm = 1. Else it stays the teacher it was: one of random weights
+            has lengths that students of length one do not have, and they cannot equal it.
 
         Raises
         ------
@@ -188,15 +194,11 @@ class Overlaps:
         >>> Overlaps(Q=[[4.0]], R=[[1.0]], T=[[1.0]]).normalised().R
         array([[0.5]])
         """
-        if np.diagonal(self.Q).min() <= 0:
-            raise refuse("state", "have no unit of zero length", f"has Q_kk = {np.diagonal(self.Q).tolist()}")
-        scale = 1 / np.sqrt(np.diagonal(self.Q))
-        Q = self.Q * np.outer(scale, scale)
-        np.fill_diagonal(Q, 1.0)
-        state = Overlaps(Q, self.R * scale[:, None], self.T, self.v, self.v_star)
+        Q, scale = _of_length_one(self.Q, "Q_kk")
+        T, other = _of_length_one(self.T, "T_mm") if teacher else (self.T, np.ones(self.teachers))
+        state = Overlaps(Q, self.R * np.outer(scale, other), T, self.v, self.v_star)
         if self._rows is not None:
-            rows = self._rows * np.concatenate([scale, np.ones(self.teachers)])[:, None]
-            object.__setattr__(state, "_rows", rows)
+            object.__setattr__(state, "_rows", self._rows * np.concatenate([scale, other])[:, None])
         return state
 
     def generalisation_error(
@@ -235,6 +237,17 @@ class Overlaps:
                 "activation", "have an error below 1.8e308, the largest number", f"of {names} it is larger here"
             )
         return error
+
+
+def _of_length_one(products: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the products of units scaled to length one, and the factors that do it."""
+    squares = np.diagonal(products)
+    if squares.min() <= 0:
+        raise refuse("state", "have no unit of zero length", f"has {name} = {squares.tolist()}")
+    scale = 1 / np.sqrt(squares)
+    out = products * np.outer(scale, scale)
+    np.fill_diagonal(out, 1.0)
+    return out, scale
 
 
 def stacked(

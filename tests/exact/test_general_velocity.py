@@ -191,3 +191,16 @@ def test_a_step_is_outgrown():
     small, large = state(2, 1, 1.0), state(2, 1, 9.0)
     assert outgrown(large, small)
     assert not outgrown(small, large)
+
+
+@pytest.mark.parametrize(("activation", "terms"), [("tanh", "flow"), ("tanh", "full"), ("gelu", "flow")])
+def test_a_student_that_becomes_its_teacher_keeps_overlaps_that_weights_have(activation, terms):
+    """Steps at the limit of stability err by hundreds of rtol: overlaps of no weights, which must not end the run."""
+    rule = tl.OnlineSGD(activation, lr=0.5 if activation == "tanh" else 1.5, terms=terms)
+    state, times = tl.Overlaps([[1.0]], [[0.1]], [[1.0]]), np.linspace(1, 300, 300)
+    ds, exact = (tl.solve(rule, state, times, rtol=rtol, atol=rtol / 100, progress=False) for rtol in (1e-6, 1e-12))
+    lowest = (1 + ds.Q.values - np.sqrt((1 - ds.Q.values) ** 2 + 4 * ds.R.values**2)).min() / 2  # eigenvalue
+    assert lowest > -2.1e-6
+    assert ds.eg.values[-1] < 1e-7
+    for name in ("Q", "R"):
+        assert np.abs(ds[name] - exact[name]).max() < 2e-4

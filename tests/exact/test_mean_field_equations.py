@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import tutelage as tl
 from tutelage.online.equations import first_layer_drift, readout_drift
@@ -216,3 +217,46 @@ def test_as_many_nodes_as_a_pole_demands(n: int, pole: float) -> None:
         made, best = cosine_rule(n, size), cosine_rule(n, 250)
         values = [rule.weights @ (1 / np.sqrt(pole**2 - rule.nodes**2)) for rule in (made, best)]
         assert abs(values[0] - values[1]) < 10 * accuracy * values[1]
+
+
+def descended(U: np.ndarray, V: np.ndarray, time: float, both: bool) -> float:
+    """Return eg at t = eta alpha/K of gradient flow of weights / sqrt(N): erf, v = 1/K, v_star = 1/M, rate eta/K^2."""
+    K, N = U.shape
+    v_star = np.full(len(V), 1 / len(V))
+
+    def fields(y: np.ndarray) -> tuple[np.ndarray, ...]:
+        X, a = np.vstack([y[: K * N].reshape(K, N), V]), np.append(y[K * N :], -v_star)
+        p = (X**2).sum(1)
+        size = np.sqrt(np.outer(1 + p, 1 + p))
+        return X, a, p, size, X @ X.T / size
+
+    def velocity(_: float, y: np.ndarray) -> np.ndarray:
+        X, a, p, size, sine = fields(y)
+        by_c = 2 / np.pi / np.sqrt(1 - sine**2) / size
+        by_p = -by_c * sine * size / 2 / (1 + p)[:, None]
+        slope = (by_c * a) @ X + 2 * (by_p @ a)[:, None] * X
+        dv = -(2 / np.pi * np.arcsin(sine) @ a)[:K] / K * both
+        return np.append(-K * a[:K, None] * slope[:K], dv)
+
+    y0 = np.append(U, np.full(K, 1 / K))
+    _, a, *_, sine = fields(solve_ivp(velocity, (0, time), y0, "DOP853", rtol=1e-7, atol=1e-10).y[:, -1])
+    return float(a @ np.arcsin(np.minimum(sine, 1.0)) @ a / np.pi)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_gradient_flow_of_all_weights_tends_to_it_as_one_over_the_width(both: bool) -> None:
+    """Written anew, in weights: no overlaps, no frames. Four times the width has a third to a fifth of the distance."""
+    dim, t, off = 5, 3.0, []
+    for K, seeds in ((80, 24), (320, 6)):
+        errors = []
+        for seed in range(seeds):
+            law = Particles.gaussian(K, T=np.eye(2), dim=dim, seed=seed)
+            across = np.random.default_rng(seed + 1000).standard_normal((K, dim - 2))
+            across *= np.sqrt(law.q)[:, None] / np.linalg.norm(across, axis=1, keepdims=True)
+            flow = descended(np.hstack([law.coordinates, across]), np.pad(law.frame, ((0, 0), (0, dim - 2))), t, both)
+            rule = tl.OnlineSGD("erf", lr=1.0, train="both" if both else "first", lr_readout=1 / K**2)
+            errors.append([flow, tl.regimes.solve_mean_field(rule, law, [t * K], dim, rtol=1e-7).eg.values[0]])
+        flow, field = np.mean(errors, 0)
+        off.append(flow / field - 1)
+    assert -0.04 < off[1] < 0
+    assert 3 < off[0] / off[1] < 5

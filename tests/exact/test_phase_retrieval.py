@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.stats import chi2
 
 import tutelage as tl
+from tutelage.online.diffusion import step_covariance
 from tutelage.online.jacobian import jacobian
-from tutelage.regimes.phase_retrieval import exit_time, exit_times, growth_rate, optimal_lr, width_gain
+from tutelage.regimes.phase_retrieval import _diffusion, exit_time, exit_times, growth_rate, optimal_lr, width_gain
 
 
 def begin(K, m):
@@ -55,6 +57,31 @@ def test_the_quenched_time_is_the_mean_over_random_starts(K):
     expected = logs.mean() / (2 * growth_rate(lr, K))
     error = logs.std() / np.sqrt(len(logs)) / (2 * growth_rate(lr, K))
     assert abs(exit_time(lr, N, K, fraction=T) - expected) < 4 * error + 0.002 * expected  # 1/N: not quite chi-square
+
+
+@pytest.mark.parametrize("K", [1, 2, 5])
+def test_the_noise_of_steps_about_a_random_start_is_that_of_the_diffusion(K):
+    lr, sigma = 0.3, 0.4
+    free = tl.OnlineSGD("square", lr=lr, noise=sigma, constraint="sphere")
+    variance = step_covariance(free, begin(K, 0.0))[0, 0]
+    assert variance == pytest.approx(_diffusion(lr, K, sigma), rel=0.01)
+
+
+@pytest.mark.parametrize(("K", "lr", "noise"), [(1, 0.1, 0.3), (2, 0.3, 0.5)])
+def test_runs_leave_sooner_than_their_equations_by_a_time_that_is_known(K, lr, noise):
+    """Chain and equations from starts at the quantiles of their law: the mean times, within 3.5 standard errors."""
+    N, T, times, starts, replicas = 1000, 0.05, np.arange(0, 70, 0.1), 20, 20
+    runs, ode = np.empty((starts, replicas)), np.empty(starts)
+    for i, mu in enumerate(chi2.ppf((np.arange(starts) + 0.5) / starts, K)):
+        state = begin(K, np.sqrt(mu / (K * N)))
+        ode[i] = exit_times(tl.solve(rule(lr, noise), state, np.arange(0, 100, 0.1)), T)[0]
+        runs[i] = exit_times(tl.simulate(rule(lr, noise), state, times, dim=N, replicas=replicas, seed=i), T)
+    assert np.isfinite(runs).all()
+    error = np.sqrt((runs.var(1, ddof=1) / replicas).mean() / starts)
+    quenched, expected = (exit_time(lr, N, K, noise, T, average) for average in ("quenched", "runs"))
+    assert ode.mean() == pytest.approx(quenched, rel=0.03)
+    assert quenched - expected > 5 * error
+    assert abs(runs.mean() - expected) < 3.5 * error
 
 
 @pytest.mark.parametrize("K", [1, 2, 10])

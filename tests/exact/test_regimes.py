@@ -119,6 +119,85 @@ def test_plateau_law_at_small_steps(name):
     assert exact / found.plateau_all_orders == pytest.approx(1, abs=2e-4)
 
 
+@pytest.mark.parametrize(
+    ("activation", "lr", "apart"),
+    [("erf", 0.8, 0.05), ("tanh", 0.5, 0.05), ("relu", 0.4, 0.02), ("square", 0.04, 1e-9)],
+)
+def test_plateau_to_all_orders_is_the_limit_of_weak_noise(activation, lr, apart):
+    """The fixed point, to which the equations lead, differs by a share that falls with the noise (not for squares)."""
+    off = []
+    for noise in (0.3, 0.15):
+        found = regimes.predict(tl.OnlineSGD(activation, lr=lr, noise=noise), committee(1, 1))
+        assert f"{found.plateau_all_orders:.4g} to all orders in lr, {found.plateau:.4g} to leading order" in str(found)
+        assert found.plateau_all_orders > 1.1 * found.plateau
+        exact = found.fixed_point(progress=False).eg
+        start = tl.Overlaps([[1.2]], [[0.9]], [[1.0]])
+        assert tl.solve(found.rule, start, [300 / lr]).eg.values[0] == pytest.approx(exact, rel=1e-5)
+        off.append(abs(exact / found.plateau_all_orders - 1))
+    assert off[0] < apart
+    assert off[1] < max(0.6 * off[0], 1e-9)
+
+
+# weights on the sphere
+
+
+@pytest.mark.parametrize(
+    ("lr", "noise", "batch", "v", "T"), [(0.08, 0.5, 1, 1.0, 1.0), (0.1, 1.0, 1, 1.0, 1.0), (0.3, 0.5, 3, -0.7, 2.0)]
+)
+def test_plateau_of_a_square_unit_on_the_sphere(lr, noise, batch, v, T):
+    state = tl.Overlaps([[1.0]], [[0.2 * math.sqrt(T)]], [[T]], [v], [v / T])
+    rule = tl.OnlineSGD("square", lr=lr, noise=noise, batch=batch, constraint="sphere")
+    found = regimes.predict(rule, state, dim=1000)
+    end = tl.solve(rule, state, [3000.0]).eg.values[0]
+    assert found.plateau_all_orders == pytest.approx(end, rel=1e-6)
+    assert f"{end:.4g} ({found.plateau:.4g} to leading order" in found.outcome
+    small = regimes.predict(tl.OnlineSGD("square", lr=1e-5, noise=noise, batch=batch, constraint="sphere"), state)
+    assert small.plateau_all_orders / small.plateau == pytest.approx(1, abs=1e-3)
+    assert found.perfect.generalisation_error("square") < 1e-20
+
+
+def test_plateau_of_a_square_unit_on_the_sphere_is_that_of_the_chain():
+    rule = tl.OnlineSGD("square", lr=0.08, noise=0.5, constraint="sphere")
+    found = regimes.predict(rule, committee(1, 1), dim=200)
+    times = np.linspace(50, 250, 41)
+    late = tl.simulate(rule, found.perfect, times, dim=200, replicas=40, seed=3).eg.mean("alpha").values
+    error = late.std(ddof=1) / math.sqrt(len(late))
+    assert error < 0.02 * found.plateau_all_orders
+    assert abs(late.mean() / found.plateau_all_orders - 1) < 0.02 + 3.5 * error / found.plateau_all_orders  # 1/N
+
+
+@pytest.mark.parametrize(("noise", "batch", "v", "T"), [(0.0, 1, 1.0, 1.0), (0.5, 1, 1.0, 1.0), (0.5, 3, -0.7, 2.0)])
+def test_a_square_unit_on_the_sphere_does_not_learn_from_the_critical_rate_on(noise, batch, v, T):
+    start = tl.Overlaps([[1.0]], [[0.05 * math.sqrt(T)]], [[T]], [v], [v / T])
+    options = {"noise": noise, "batch": batch, "constraint": "sphere"}
+    critical = regimes.predict(tl.OnlineSGD("square", lr=0.01, **options), start).critical_lr
+    learned = []
+    for factor in (0.95, 1.05):
+        rule = tl.OnlineSGD("square", lr=factor * critical, **options)
+        found = regimes.predict(rule, start)
+        assert (found.regime == "bad learning") == (factor > 1) == ("stays high" in found.outcome)
+        assert (found.plateau_all_orders is None) == (factor > 1)
+        learned.append(tl.solve(rule, start, [2000.0]).R.values[0, 0, 0] / math.sqrt(T))
+    assert learned[0] > 0.1
+    assert abs(learned[1]) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"),
+    [
+        ({"activation": "erf"}, committee(1, 1)),
+        ({"activation": "square"}, committee(2, 1)),
+        ({"activation": "square"}, committee(1, 1, T=[[1.1]])),
+        ({"activation": "square", "train": "both"}, committee(1, 1)),
+    ],
+)
+def test_no_prediction_is_made_for_others_on_the_sphere(rule, state):
+    found = regimes.predict(tl.OnlineSGD(lr=0.05, constraint="sphere", **rule), state)
+    assert "no prediction is made for weights on the sphere" in found.outcome
+    assert "cannot equal" not in str(found)
+    assert found.perfect is found.critical_lr is found.plateau is None
+
+
 def test_plateau_in_the_notation_of_the_paper():
     """(gamma/p) Delta E[s'^2]/4 = (gamma/p) Delta/(2 sqrt 3 pi) for erf, for any p >= k."""
     for p, k in ((1, 1), (4, 4), (8, 2), (100, 4)):

@@ -170,6 +170,24 @@ def test_a_start_off_the_sphere_is_refused(call):
 def test_a_unit_of_zero_length_cannot_be_normalised():
     with pytest.raises(tl.ArgumentError, match="zero length"):
         tl.Overlaps([[0.0]], [[0.0]], [[1.0]]).normalised()
+    still = tl.Overlaps([[1.0]], [[0.0]], [[0.0]])
+    assert still.normalised().T == 0
+    with pytest.raises(tl.ArgumentError, match="zero length, but has T_mm"):
+        still.normalised(teacher=True)
+
+
+def test_normalised_weights_have_the_cosines_of_before():
+    rng = np.random.default_rng(0)
+    W, W_star = rng.standard_normal((3, 9)), rng.standard_normal((2, 9))
+    state = tl.Overlaps.from_weights(W, W_star, [1.0, 2.0, 3.0])
+    W *= 3 / np.linalg.norm(W, axis=1)[:, None]  # sqrt N
+    for teacher in (False, True):
+        if teacher:
+            W_star *= 3 / np.linalg.norm(W_star, axis=1)[:, None]
+        expected, found = tl.Overlaps.from_weights(W, W_star), state.normalised(teacher=teacher)
+        for name in ("Q", "R", "T"):
+            np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=0, atol=1e-15)
+        np.testing.assert_array_equal(found.v, [1, 2, 3])
 
 
 @pytest.mark.parametrize("name", ["square", "hermite-3", "erf", "linear", "relu"])

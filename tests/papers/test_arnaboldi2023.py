@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tutelage.online.rule import OnlineSGD
 from tutelage.papers import Reproduction, catalogue
 from tutelage.plot import save as save_picture
-from tutelage.regimes import cosines, exit_times
+from tutelage.regimes import Particles, cosines, exit_times, solve_mean_field
 from tutelage.results import load, save
 
 NAMES = [
@@ -27,6 +28,10 @@ NAMES = [
     "exit-time",
 ]
 SIZES = ["quick", pytest.param("full", marks=pytest.mark.slow)]
+
+
+# A machine that does other things too may take long: that `simulate` says so is for users, and fails no test here.
+pytestmark = pytest.mark.filterwarnings("default:this simulation takes about")
 
 
 @cache
@@ -157,14 +162,43 @@ def test_dropped_correlations_of_squares_are_missed_from_the_start(size):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_cosines_go_from_uniform_to_both_ends(size):
+    """What chance may do is tested four times at 0.25 %: for another seed, one in a hundred fails by accident, at most.
+
+    SGD and the mean field draw their starts apart, and a difference of these stays to the end (the flow keeps their
+    order). Only laws are compared here that both have exactly, or up to the interaction of the units, of order 1/K.
+    """
     ds = made("cosine-histograms", size).datasets
     field, run = cosines(ds["mean-field"])[:, :, 0], cosines(ds["sgd"])[0, :, :, 0]
-    for values in (field[0], run[0]):
-        assert stats.kstest(values, stats.uniform(-1, 2).cdf).pvalue > 0.01
+    chances = [stats.kstest(values, stats.uniform(-1, 2).cdf).pvalue for values in (field[0], run[0])]
+    units, last = run.sizes["student"], field[run.sizes["alpha"] - 1]
+    for event, chance in (((run[-1] > 0), 0.5), ((abs(run[-1]) > 0.95), float((abs(last) > 0.95).mean()))):
+        chances.append(stats.binomtest(int(event.sum()), units, chance).pvalue)
+    assert min(chances) > 0.0025
     shares = [float((sign * field[-1] > 0.95).mean()) for sign in (1, -1)]
     assert sum(shares) > 0.93
     assert min(shares) > 0.4
-    assert stats.ks_2samp(field[run.sizes["alpha"] - 1], run[-1]).pvalue > 0.01
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_cosines_of_sgd_are_distributed_as_in_the_mean_field_from_its_start(size):
+    """At t = 1, half way, where no sampling is between them: distances are of order 1/K.
+
+    Of other seeds 12 of 12 kept this bound with K = 400, 18 of 20 with K = 100. It tells the mean field of infinitely
+    many dimensions, and with K = 400 that of 7/10 of the time.
+    """
+    sgd = made("cosine-histograms", size).datasets["sgd"].isel(replica=0, alpha=[0, 1])
+    start = Particles(sgd["R"][0].values, sgd["q"][0].values, [[1.0]])
+
+    def distance(dim, part):
+        times = [0, part * float(sgd["alpha"][1])]
+        field = solve_mean_field(OnlineSGD("square", lr=1.0), start, times, dim)
+        return stats.ks_2samp(cosines(field)[1, :, 0], cosines(sgd)[1, :, 0]).statistic
+
+    bound = 0.065 if size == "quick" else 0.03
+    assert distance(3, 1.0) < bound
+    assert distance(None, 1.0) > bound
+    if size == "full":
+        assert distance(3, 0.7) > bound
 
 
 @pytest.mark.parametrize("size", SIZES)

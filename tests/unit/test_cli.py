@@ -75,7 +75,7 @@ def test_run_writes_and_prints(small, tmp_path, capsys):
     assert "Largest absolute deviation" in said
     assert "picture: results/one/overlaps.png" in said
     assert "Regime: high dimension (Saad & Solla); g = 1, time t = 1 alpha" in said
-    assert re.search(r"plateau of the label noise, [\d.]+ to leading order in lr", said)
+    assert re.search(r"plateau of the label noise, [\d.]+ to (all orders|leading order) in lr", said)
 
 
 @pytest.mark.parametrize("change", ["rule.train = 'readout'", "rule.lr = 0", "student.readout = 0"])
@@ -83,6 +83,19 @@ def test_run_without_a_regime_says_so(small, tmp_path, capsys, change):
     (tmp_path / "small.toml").write_text(change + "\n" + SMALL)
     assert cli.main(["run", small]) == 0
     assert "Regime: none" in capsys.readouterr().out
+
+
+def test_run_on_the_sphere_says_what_lengths_weights_have(small, tmp_path, capsys):
+    (tmp_path / "small.toml").write_text(SMALL + "rule.constraint = 'sphere'")
+    assert cli.main(["run", small]) == 0
+    assert "the start was scaled to Q_kk = 1, and the teacher to T_mm = 1." in capsys.readouterr().out
+    given = "start = {kind = 'overlaps', Q = [[1, 0], [0, 1]], R = [[0, 0], [0, 0]], T = [[1, 0], [0, %s]]}\n"
+    for length in ("1", "1.2"):
+        (tmp_path / "small.toml").write_text(given % length + SMALL + "rule.constraint = 'sphere'")
+        assert cli.main(["run", small]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert ("the teacher given has T_mm = [1.0, 1.2]." in said) == (length == "1.2")
+        assert "was scaled" not in said
 
 
 def test_run_again_from_its_own_folder(small, capsys):

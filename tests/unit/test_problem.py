@@ -320,3 +320,33 @@ def test_every_key_of_the_rule_reaches_it(tmp_path):
     assert {name: getattr(rule(given), name) for name in keys} == keys
     assert set(keys) == set(type(given.rule).__struct_fields__)
     assert np.diag(given.state().Q) == pytest.approx(1)
+
+
+PHASE_RETRIEVAL = """
+student = {units = 1, activation = "square"}
+teacher.units = 1
+start.seed = 3
+rule = {lr = 0.08, noise = 0.5, constraint = "sphere"}
+simulation.dim = 200
+"""
+
+
+@pytest.mark.parametrize("kind", ["random", "informed"])
+def test_student_and_teacher_begin_on_the_sphere(tmp_path, kind):
+    (tmp_path / "p.toml").write_text(f"[start]\nkind = {kind!r}\nscale = 0.7\n[rule]\nconstraint = 'sphere'")
+    state = read(tmp_path / "p.toml").state()
+    assert np.diag(state.Q) == pytest.approx(1, abs=1e-15)
+    assert np.diag(state.T) == pytest.approx(1, abs=1e-15)
+    free = msgspec.structs.replace(read(tmp_path / "p.toml"), rule=sections.Rule()).state()
+    cosine = free.R / np.sqrt(np.outer(np.diag(free.Q), np.diag(free.T)))
+    np.testing.assert_allclose(state.R, cosine, rtol=0, atol=1e-14)
+    assert np.abs(np.diag(free.T) - 1).min() > 1e-3
+
+
+def test_phase_retrieval_of_a_file_ends_where_the_closed_form_says(tmp_path):
+    from tutelage.online.problems import rule
+
+    (tmp_path / "p.toml").write_text(PHASE_RETRIEVAL)
+    given = read(tmp_path / "p.toml")
+    end = tl.solve(rule(given), given.state(), [2000.0]).eg.values[0]
+    assert end == pytest.approx(0.08 * 0.25 / (1 - 6 * 0.08), rel=1e-6)

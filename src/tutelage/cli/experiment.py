@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from tutelage.errors import ArgumentError, DivergenceError
 from tutelage.problem import Problem, in_terms_of_keys
 
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     import xarray
 
     from tutelage.online.rule import OnlineSGD
+    from tutelage.overlaps import Overlaps
 
 __all__ = ["Outcome", "filename", "folder", "pictures", "prediction", "run"]
+
+ROUND = 1e-8  # how far T_mm of a teacher on the sphere may be from 1
 
 
 class Outcome(NamedTuple):
@@ -29,7 +34,10 @@ class Outcome(NamedTuple):
 
 
 def prediction(problem: Problem) -> str:
-    """Return what theory says of a problem in advance: its regime, clock and outcome, in two lines."""
+    """Return what theory says of a problem in advance: its regime, clock and outcome, in two lines; lengths in a third.
+
+    The third is for weights on the sphere: which lengths were scaled, or that the teacher given is not on it.
+    """
     from tutelage.online.problems import rule
     from tutelage.regimes import predict
 
@@ -38,7 +46,19 @@ def prediction(problem: Problem) -> str:
         return (
             "Regime: none, as regimes are those of first layers that move, of a student and a teacher with an output."
         )
-    return str(predict(what, state, problem.dim()))
+    return str(predict(what, state, problem.dim())) + _lengths(problem, state)
+
+
+def _lengths(problem: Problem, state: Overlaps) -> str:
+    """Return a line on the lengths of weights, where they are constrained."""
+    if problem.rule.constraint is None:
+        return ""
+    if problem.start.kind != "overlaps":
+        return "\nOn the sphere: the start was scaled to Q_kk = 1, and the teacher to T_mm = 1."
+    squares = np.diagonal(state.T)
+    if np.abs(squares - 1).max() < ROUND:
+        return ""
+    return f"\nOn the sphere: students keep Q_kk = 1, but the teacher given has T_mm = {np.round(squares, 6).tolist()}."
 
 
 def folder(path: Path) -> Path:

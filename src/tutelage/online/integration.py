@@ -32,6 +32,7 @@ __all__ = [
 FINE = 1e-10  # the averages of general activations are as good as this, or as rtol
 IMPOSSIBLE = 1e-6  # of the largest eigenvalue: a covariance with one more negative is that of no weights
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
+TIGHTER, TIGHTEST = 0.1, 1e-12  # rtol of a slice that is done again, of rtol before; and where that ends
 LEAST = 8  # steps in a slice
 WATCH = 4  # steps between two looks for the neighbourhood of perfect learning
 
@@ -59,7 +60,9 @@ def integrate(
 ) -> Trajectory:
     """Integrate by the compiled pair of order 8(5, 3), in slices of SLICE seconds.
 
-    Close to perfect learning it goes over to the equations in differences (:mod:`tutelage.online.tail`).
+    Close to perfect learning it goes over to the equations in differences (:mod:`tutelage.online.tail`). Where units
+    coincide but slowly, steps grow to the limit of stability, and errors of some 300 rtol make overlaps that no weights
+    have: such a slice is done again, and the rest of the run with it, with a tolerance ten times tighter.
     """
     from tutelage.online.kernels import integrate as kernel
 
@@ -76,14 +79,20 @@ def integrate(
     watched = Tail.possible(rule, state)
     try:
         while status == kernel.RUNNING:
-            begin, first = time.perf_counter(), done
+            begin, first, before = time.perf_counter(), done, (y.copy(), alpha, h, done)
             alpha, h, done, status = kernel.advance(
                 velocity, y, alpha, h, model, *both, K, times, done, out, rtol, tolerance, bound, steps
             )
-            report(alpha)
             if model.step and (bad := _impossible(state, [*out[first:done], y])) is not None:
-                why = "overlaps that no weights have, as students that coincide drift apart; a tighter rtol helps"
-                return Trajectory(out[: first + bad], diverged(alpha, why), errors[: first + bad])
+                if rtol * TIGHTER < TIGHTEST:
+                    why = "overlaps that no weights have, as students that coincide drift apart"
+                    return Trajectory(out[: first + bad], diverged(alpha, why), errors[: first + bad])
+                (y, alpha, h, done), status = before, kernel.RUNNING
+                rtol, tolerance = rtol * TIGHTER, tolerance * TIGHTER
+                accuracy = max(FINE, rtol)
+                model = model._replace(step=quadrature_step(rule, chosen, accuracy))
+                continue
+            report(alpha)
             if model.step and status == kernel.RUNNING:
                 model, chosen = refined(rule, state, y, chosen, model, accuracy)
             if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):

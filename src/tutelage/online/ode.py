@@ -50,7 +50,9 @@ def solve(
     alpha : float or array, shape (times,)
         Increasing times >= 0, in steps / N. Results stand exactly there.
     rtol, atol : float
-        Tolerance of each step, relative and absolute, for every order parameter.
+        Tolerance of each step, relative and absolute, for every order parameter. Errors at the end are up to some
+        hundred times larger. Where they make overlaps that no weights have (a run on quadratures whose units all but
+        coincide), that part is done again with tolerances ten times tighter, and the rest with these.
     method : {"dop853", "lsoda", "radau", "bdf"}
         "dop853": our compiled Dormand-Prince pair of order 8(5, 3) with dense output. The others are SciPy's, for stiff
         problems.

@@ -82,7 +82,7 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self._refuse_given()
             Q, R, T = self._drawn()
             state = Overlaps(Q, R, T, v, v_star)
-            return state if self.rule.constraint is None else state.normalised()
+            return state if self.rule.constraint is None else state.normalised(teacher=True)
 
     def times(self) -> np.ndarray:
         """Return the times, shape (times,), in steps / N."""

@@ -100,8 +100,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     constraint: Annotated[
         Literal["sphere"] | None,
         Meta(
-            description='"sphere": weights are scaled back to |w_k|^2 = N after each step, and to begin with unless '
-            "overlaps are given.",
+            description='"sphere": weights of the student are scaled back to |w_k|^2 = N after each step. Unless '
+            "overlaps are given, student and teacher both are scaled so to begin with: Q_kk = T_mm = 1.",
             examples=["sphere"],
         ),
     ] = None

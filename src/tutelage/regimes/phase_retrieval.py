@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tutelage.errors import check_count, check_number, refuse
+from tutelage.errors import check_choice, check_count, check_number, refuse
 
 if TYPE_CHECKING:
     import xarray
@@ -68,7 +68,18 @@ def exit_time(
 
     with :math:`\mu = N \sum_k (u_k \cdot u^*)^2`, a chi-square number of K degrees of freedom, and :math:`\tau = 2 N
     \sum_{j<k} (u_j \cdot u_k)^2`, twice one of K(K-1)/2. The annealed time is that of the mean of the squared overlap;
-    the quenched one is the mean of the times.
+    the quenched one is the mean of the times. Both are of the equations of motion. **Runs of SGD leave sooner**, by a
+    time that does not depend on N: the noise of their steps moves the overlaps of a random start by as much as these
+    are. About m = 0 it is white, of variance D/N in the unit of alpha, so that after the search :math:`m_k` is still
+    normal, its variance larger by a factor:
+
+    .. math::
+
+        \alpha_\text{runs} = \alpha_\text{quenched} - \frac{K}{2 \eta \omega} \ln \Big( 1 + \frac{K D}{2 \eta \omega}
+            \Big), \qquad
+        D = \frac{4 \eta^2}{K^2} \Big[ \frac{(K + 2)(K + 4)}{K^2} - \frac{6 (K + 2)}{K} + 15 + \sigma^2 \Big]
+
+    for T N >> 1. Derived here. Where T N is of order one, average ``tl.simulate`` (chain) over random starts.
 
     Parameters
     ----------
@@ -78,7 +89,8 @@ def exit_time(
         N.
     fraction : float, between 0 and 1
         T; the growth is linear, so the formulas hold for small T (a few percent).
-    average : {"quenched", "annealed"}
+    average : {"quenched", "annealed", "runs"}
+        See above; "runs" is what SGD does.
 
     Returns
     -------
@@ -94,13 +106,15 @@ def exit_time(
     T, K = check_number("fraction", fraction, minimum=0, strict=True), students
     if T >= 1:
         raise refuse("fraction", "be between 0 and 1", f"is {fraction!r}")
-    if average not in ("quenched", "annealed"):
-        raise refuse("average", 'be "quenched" or "annealed"', f"is {average!r}")
+    check_choice("average", average, ("quenched", "annealed", "runs"))
     if rate <= 0:
         return float("inf")
     if average == "annealed":
         return float(np.log((T * (K + 1) * N + (K + 1) * (1 - T)) / (2 * K)) / (2 * rate))
-    return _mean_logarithm(K, N, T) / (2 * rate)
+    quenched = _mean_logarithm(K, N, T) / (2 * rate)
+    if average == "quenched":
+        return quenched
+    return max(0.0, quenched - float(np.log1p(_diffusion(lr, K, noise) / (2 * rate))) / (2 * rate))
 
 
 def optimal_lr(students: int = 1, noise: float = 0.0) -> float:
@@ -161,6 +175,11 @@ def exit_times(ds: xarray.Dataset, fraction: float = 0.01) -> np.ndarray:
 def _resistance(K: int, sigma: float) -> float:
     """Return what multiplies lr/K in the growth rate: 1 + 1/K + 4/K^2 + sigma^2/2."""
     return 1 + 1 / K + 4 / K**2 + sigma**2 / 2
+
+
+def _diffusion(eta: float, K: int, sigma: float) -> float:
+    """Return N times the variance of an overlap that the steps of a unit of alpha make at m = 0, Q = 1."""
+    return 4 * eta**2 / K**2 * ((K + 2) * (K + 4) / K**2 - 6 * (K + 2) / K + 15 + sigma**2)
 
 
 def _mean_logarithm(K: int, N: int, T: float) -> float:

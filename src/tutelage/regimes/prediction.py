@@ -31,7 +31,8 @@ from tutelage.online.fixed_points import FixedPoint, fixed_point
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 from tutelage.regimes.perfect import merged, perfect_student
-from tutelage.regimes.scaling import BAD_LEARNING, GRADIENT_FLOW, HIGH_DIMENSION, MEAN_FIELD, NO_EQUATIONS
+from tutelage.regimes.scaling import BAD_LEARNING, FINITE_WIDTH, GRADIENT_FLOW, HIGH_DIMENSION, MEAN_FIELD, NO_EQUATIONS
+from tutelage.regimes.sphere import sphere_end
 from tutelage.regimes.target import information_exponent
 
 __all__ = ["Prediction", "predict"]
@@ -63,16 +64,20 @@ class Prediction:
     outcome : str
         What comes out, in a clause.
     perfect : Overlaps or None
-        The state of zero error that the student can be in; see :func:`tutelage.regimes.perfect_student`.
+        The state of zero error that the student can be in; see :func:`tutelage.regimes.perfect_student`. On the sphere
+        it is known for one square unit of one, v = v_star T, first layer trained (:mod:`tutelage.regimes.sphere`), and
+        nothing is predicted for others.
     critical_lr : float or None
         Learning rate from which on `perfect` attracts no student, in the limit of large N; None where it is not known,
-        or not quick to compute (more than 16 different units; 4 if averages of the activation are quadratures).
+        or not quick to compute (more than 16 different units; 4 if averages of the activation are quadratures). On the
+        sphere it depends on the noise, 2B/(12 v^2 + sigma^2).
     plateau : float or None
         Error, with the factor 1/2 and without label noise, at which label noise holds a student near `perfect`, to
         leading order in lr: :math:`\frac{\eta \sigma^2}{4B} \sum_k v_k^2 \langle g'(\lambda_k)^2 \rangle`.
     plateau_all_orders : float or None
         The same to all orders in lr and, like it, to leading order in the noise: good for eta sigma^2 << 1 away from
-        the critical rate (:func:`tutelage.asymptotics.perturbative`); :meth:`fixed_point` knows no such limit.
+        the critical rate (:func:`tutelage.asymptotics.perturbative`), and exact for linear units; :meth:`fixed_point`
+        knows no such limit. On the sphere it is exact.
     information_exponent : int or None
         See :func:`tutelage.regimes.information_exponent`.
     """
@@ -154,6 +159,7 @@ class Prediction:
         return (
             f"Regime: {self.regime}; g = {self.g:.3g}, time t = {self.clock:.3g} alpha, "
             f"c1 = {self.c1:.3g}, c2 = {self.c2:.3g}.\nPredicted: {self.outcome}.{exponent}{horizon}"
+            + (f" {FINITE_WIDTH}" if self.regime == MEAN_FIELD else "")
         )
 
     __repr__ = __str__
@@ -194,10 +200,9 @@ def predict(rule: OnlineSGD, state: Overlaps, dim: int | None = None) -> Predict
     N = None if dim is None else check_count("dim", dim)
     if not rule.rates.lr:
         raise refuse("rule", "train the first layer, with lr > 0", f"has train={rule.train!r} and lr = {rule.lr:g}")
-    perfect = None if rule.weight_decay or rule.constraint else perfect_student(rule, state)
+    perfect, critical, leading, all_orders = _end(rule, state)
     g = _step_size(rule, state if perfect is None else perfect)
     clock = max(g, g**2 / rule.batch)
-    critical, leading, all_orders = (None, None, None) if perfect is None else _plateau(rule, perfect)
     regime = _regime(rule, g, critical, None if N is None else clock / N, state)
     return Prediction(
         rule=rule,
@@ -223,6 +228,14 @@ def _step_size(rule: OnlineSGD, state: Overlaps) -> float:
     if not size * scale:
         raise refuse("state", "have readouts v and v_star that are not all zero", f"has v = {state.v}")
     return rule.lr * size * scale
+
+
+def _end(rule: OnlineSGD, state: Overlaps) -> tuple[Overlaps | None, float | None, float | None, float | None]:
+    """Return the perfect student, the critical lr, and the plateau to leading and to all orders; None if not known."""
+    if rule.constraint:  # whose scaling undoes decay
+        return sphere_end(rule, state) or (None, None, None, None)
+    perfect = None if rule.weight_decay else perfect_student(rule, state)
+    return (None, None, None, None) if perfect is None else (perfect, *_plateau(rule, perfect))
 
 
 def _plateau(rule: OnlineSGD, perfect: Overlaps) -> tuple[float | None, float, float | None]:
@@ -259,15 +272,27 @@ def _outcome(
         return "one step moves the overlaps by order one: no equations hold, and the error does not settle"
     if regime == BAD_LEARNING:
         above = "is not known, but g is large" if critical is None else f"is {critical:.4g}"
-        return f"the noise of the steps wins (the critical lr {above}): the error stays high, or grows"
+        then = "stays high" if rule.constraint else "stays high, or grows"
+        return f"the noise of the steps wins (the critical lr {above}): the error {then}"
     unsure = regime == HIGH_DIMENSION and critical is None
     hedge = "; from a critical lr on, not known here, the noise of the steps wins" if unsure else ""
+    if leading is None and rule.constraint:
+        return (
+            "no prediction is made for weights on the sphere, but for one square unit of one, with v = v_star T and "
+            f"the first layer trained{hedge}"
+        )
     if leading is None:
         return (
             f"no plateau is known: the student cannot equal the teacher, or where it ends depends on the start{hedge}"
         )
     if not rule.noise:
         return f"eg falls to zero where the student finds the teacher{hedge}"
-    orders = f"{leading:.4g} to leading order in lr"
-    orders += "" if all_orders is None else f", {all_orders:.4g} to all orders"
-    return f"eg falls to the plateau of the label noise, {orders} (at weak noise){hedge}"
+    if rule.constraint:
+        ends = f"{all_orders:.4g} ({leading:.4g} to leading order in lr)"
+    elif all_orders is None:
+        ends = f"{leading:.4g} to leading order in lr and in the noise"
+    else:
+        ends = (
+            f"{all_orders:.4g} to all orders in lr, {leading:.4g} to leading order, both to leading order in the noise"
+        )
+    return f"eg falls to the plateau of the label noise, {ends}{hedge}"
