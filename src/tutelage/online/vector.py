@@ -81,6 +81,7 @@ def constants(rule: OnlineSGD, state: Overlaps, step: float = 0.0) -> Any:
         teacher_parameters=np.array(teacher.coefficients if exact else teacher.parameters, np.float64),
         step=step,
         nodes=_gauss_rule(student, teacher) if exact else np.zeros((2, 0)),
+        more=np.zeros((0, 0)),
     )
 
 

@@ -1,0 +1,20 @@
+"""Several tasks at once, with the averages of tutelage.online.kernels.mixed."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from tutelage.continual.kernels.tasks import add, begin, finish, of_task, tasks_of, taught
+from tutelage.online.kernels.model import SIGNATURE
+from tutelage.online.kernels.mixed import mixed_velocity
+
+
+@njit(SIGNATURE, cache=True, error_model="numpy")
+def mixed_tasks(y, model, student, teacher, C, a, work, dy):
+    """Write dy/dalpha (see tutelage.continual.equations)."""
+    fields, turn = begin(y, C, model, dy)
+    for t in range(tasks_of(model)):
+        if taught(model, t):
+            mixed_velocity(fields, of_task(y, C, model, t, fields), student, teacher, C, a, work, turn)
+            add(y, C, model, t, work, dy)
+    finish(y, C, model, dy)
