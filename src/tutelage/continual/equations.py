@@ -84,9 +84,7 @@ def right_hand_side(rule: OnlineSGD, phase: Resolved, state: MultiTask, holds: l
         D -= share * (lr * here.v)[:, None] * np.hstack((drift[:, :K], drift[:, moved]))
         push = lr * here.v
         spread += share * more / rule.batch * np.outer(push, push) * gradient_covariance(loud, here)
-        dh[state.head(task)] += share * (
-            -phase.lr_readout * readout_drift(loud, here) - phase.decay_readout * here.v
-        )
+        dh[state.head(task)] += share * (-phase.lr_readout * readout_drift(loud, here) - phase.decay_readout * here.v)
     dQ = D[:, :K] + D[:, :K].T + spread - (phase.decay[:, None] + phase.decay) * state.Q
     dR = D[:, K:] - phase.decay[:, None] * state.R
     for hold in holds:

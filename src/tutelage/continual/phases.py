@@ -232,9 +232,7 @@ def resolve(rule: OnlineSGD, phases: Sequence[Phase], tasks: int, students: int)
     return result
 
 
-def _resolve(
-    rule: OnlineSGD, phase: Phase, index: int, tasks: int, students: int, phases: list[Phase]
-) -> Resolved:
+def _resolve(rule: OnlineSGD, phase: Phase, index: int, tasks: int, students: int, phases: list[Phase]) -> Resolved:
     mine = {name: getattr(phase, name) for name in ("lr", "lr_readout", "weight_decay")}
     rates = replace(rule, **{name: x for name, x in mine.items() if x is not None}).rates
     known = [phase.task, *phase.shares, *([] if phase.copy_head is None else [phase.copy_head])]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from numba import njit
 
 from tutelage.continual.kernels.tasks import add, begin, finish, of_task, tasks_of, taught
-from tutelage.online.kernels.model import SIGNATURE
 from tutelage.online.kernels.linear import linear_velocity
+from tutelage.online.kernels.model import SIGNATURE
 
 
 @njit(SIGNATURE, cache=True, error_model="numpy")

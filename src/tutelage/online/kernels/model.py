@@ -43,7 +43,17 @@ class Model(NamedTuple):
 
 
 MODEL = types.NamedTuple(
-    (*[types.int64] * 2, *[f8] * 7, types.int64, f8[:, ::1], f8[::1], types.int64[::1], *[f8[::1]] * 3, f8, *[f8[:, ::1]] * 2),
+    (
+        *[types.int64] * 2,
+        *[f8] * 7,
+        types.int64,
+        f8[:, ::1],
+        f8[::1],
+        types.int64[::1],
+        *[f8[::1]] * 3,
+        f8,
+        *[f8[:, ::1]] * 2,
+    ),
     Model,
 )
 # (y, model, student, teacher, C, a, work, dy): the compiled units of student and teacher; C (P, P), a (P,) and work

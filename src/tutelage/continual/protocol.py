@@ -1,0 +1,75 @@
+"""What happens between phases, on overlaps: snapshots are taken, heads copied, weights drawn anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tutelage.continual.equations import Hold
+from tutelage.continual.importance import strengths
+from tutelage.continual.phases import Resolved, Restart
+from tutelage.continual.state import MultiTask
+from tutelage.continual.vector import unchecked
+from tutelage.online.rule import OnlineSGD
+
+__all__ = ["Snapshots", "copied", "restarted", "with_snapshot"]
+
+
+@dataclass
+class Snapshots:
+    """The anchors of consolidations to come: where each stands among the fixed fields, and the state then."""
+
+    first: dict[int, int] = field(default_factory=dict)
+    states: dict[int, MultiTask] = field(default_factory=dict)
+
+    def holds(self, rule: OnlineSGD, phases: list[Resolved], index: int) -> list[Hold]:
+        """Return the consolidations of a phase."""
+        result = []
+        for given, anchor in zip(phases[index].phase.consolidate, phases[index].anchors, strict=True):
+            of = phases[anchor]
+            task = of.phase.task if given.task is None else given.task
+            result.append(Hold(self.first[anchor], strengths(rule, self.states[anchor], task, given, of.noise[task])))
+        return result
+
+
+def wanted(phases: list[Resolved], index: int) -> bool:
+    """Whether a later phase holds on to the weights at the end of this one."""
+    return any(index in later.anchors for later in phases[index + 1 :])
+
+
+def with_snapshot(state: MultiTask) -> MultiTask:
+    """Return the state with a copy of the student's units among the fixed fields."""
+    T = np.block([[state.T, state.R.T], [state.R, state.Q]])
+    readouts = np.hstack((state.readouts, np.zeros((state.tasks, state.students))))
+    return unchecked(state.Q, np.hstack((state.R, state.Q)), T, state.heads, readouts)
+
+
+def copied(state: MultiTask, task: int, source: int | None) -> MultiTask:
+    """Return the state with the head of a task replaced by that of another."""
+    if source is None or state.head(task) == state.head(source):
+        return state
+    heads = state.heads.copy()
+    heads[task] = heads[source]
+    return unchecked(state.Q, state.R, state.T, heads, state.readouts)
+
+
+def restarted(state: MultiTask, how: Restart | None) -> MultiTask:
+    """Return the state with weights drawn anew, in as many dimensions as the restart says."""
+    if how is None:
+        return state
+    rng = np.random.default_rng(how.seed)
+    Q, R, heads = state.Q, state.R, state.heads
+    if how.what != "heads":
+        # new rows in a frame of the fixed fields: normal numbers along it, and their own triangle beyond
+        values, vectors = np.linalg.eigh(state.T)
+        frame = vectors * np.sqrt(np.maximum(values, 0.0))
+        K, F = R.shape
+        along = rng.standard_normal((K, F))
+        free = how.dim - F - np.arange(K)
+        beyond = np.tril(rng.standard_normal((K, K)), -1) + np.diag(np.sqrt(rng.chisquare(np.maximum(free, 1))))
+        R = how.std / np.sqrt(how.dim) * along @ frame.T
+        Q = how.std**2 / how.dim * (along @ along.T + beyond @ beyond.T)
+    if how.what != "features":
+        heads = (how.std if how.head_std is None else how.head_std) * rng.standard_normal(heads.shape)
+    return unchecked(Q, R, state.T, heads, state.readouts)

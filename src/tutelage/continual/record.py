@@ -1,0 +1,102 @@
+"""What is kept of a run of several phases, as a dataset that can be made again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tutelage.continual.state import MultiTask
+from tutelage.online.rule import OnlineSGD
+from tutelage.overlaps import generalisation_error, stacked
+from tutelage.results import SCALINGS
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Log", "dataset", "errors_of"]
+
+
+@dataclass
+class Log:
+    """States at the asked times, the phases that they belong to, and when phases ended."""
+
+    begin: MultiTask
+    rule: OnlineSGD
+    times: list[float] = field(default_factory=list)
+    phases: list[int] = field(default_factory=list)
+    Q: list[np.ndarray] = field(default_factory=list)
+    R: list[np.ndarray] = field(default_factory=list)
+    heads: list[np.ndarray] = field(default_factory=list)
+    switches: list[float] = field(default_factory=list)
+
+    def note(self, alpha: float, phase: int, state: MultiTask) -> None:
+        """Keep a state, without its overlaps with snapshots."""
+        self.times.append(alpha)
+        self.phases.append(phase)
+        self.Q.append(state.Q)
+        self.R.append(state.R[:, : self.begin.teachers])
+        self.heads.append(state.heads)
+
+
+def errors_of(rule: OnlineSGD, begin: MultiTask, Q: np.ndarray, R: np.ndarray, heads: np.ndarray) -> np.ndarray:
+    """Return the generalisation errors (..., task) of trajectories Q (..., K, K), R (..., K, F), heads (..., H, K)."""
+    errors = []
+    for task in range(begin.tasks):
+        C, a = stacked(Q, R, begin.T, heads[..., begin.head(task), :], begin.readouts[task])
+        errors.append(generalisation_error(C, a, begin.students, rule.student, rule.teacher))
+    return np.stack(errors, -1)
+
+
+def dataset(log: Log, begin: MultiTask, settings: dict[str, Any]) -> xarray.Dataset:
+    """Return the dataset of a run."""
+    K, F, H = begin.students, begin.teachers, len(begin.heads)
+    Q, R = np.array(log.Q).reshape(-1, K, K), np.array(log.R).reshape(-1, K, F)
+    heads = np.array(log.heads).reshape(-1, H, K)
+    arrays = {"eg": errors_of(log.rule, begin, Q, R, heads), "Q": Q, "R": R, "heads": heads}
+    return labelled(arrays, np.array(log.times), np.array(log.phases, int), np.array(log.switches), begin, settings)
+
+
+LABELS = {
+    "eg": "generalisation error of each task",
+    "Q": "student-student overlap",
+    "R": "overlap with the units of all teachers",
+    "heads": "heads of the student",
+    "T": "overlap of the units of all teachers",
+    "readouts": "readouts of the tasks",
+}
+DIMS = {"eg": ("task",), "Q": ("student", "student_"), "R": ("student", "teacher"), "heads": ("head", "student")}
+
+
+def labelled(
+    arrays: dict[str, np.ndarray],
+    alpha: np.ndarray,
+    phase: np.ndarray,
+    switches: np.ndarray,
+    begin: MultiTask,
+    settings: dict[str, Any],
+) -> xarray.Dataset:
+    """Return arrays, times first or after a leading axis of replicas, as a dataset with its provenance."""
+    import xarray
+
+    from tutelage import __version__
+
+    data: dict[str, Any] = {}
+    for name, array in arrays.items():
+        dims = ("alpha", *DIMS[name])
+        lead = ("replica",) * (array.ndim - len(dims))
+        data[name] = ((*lead, *dims), array, {"long_name": LABELS[name]})
+    data["T"] = (("teacher", "teacher_"), begin.T, {"long_name": LABELS["T"]})
+    data["readouts"] = (("task", "teacher"), begin.readouts, {"long_name": LABELS["readouts"]})
+    for name in ("Q", "R", "heads"):
+        data[f"{name}_start"] = (DIMS[name], getattr(begin, name), {"long_name": f"{LABELS[name]} at alpha = 0"})
+    lead = ("replica",) * (switches.ndim - 1)
+    data["switch"] = ((*lead, "phase_end"), switches, {"long_name": "times at which phases end"})
+    coordinates = {
+        "alpha": ("alpha", alpha, {"long_name": "steps / N"}),
+        "phase": ("alpha", phase, {"long_name": "phase that the time belongs to"}),
+    }
+    attributes = {"tutelage_version": __version__, "settings": json.dumps(settings), "scalings": SCALINGS}
+    return xarray.Dataset(data, coordinates, attributes)
