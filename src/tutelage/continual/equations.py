@@ -60,7 +60,7 @@ class Velocity(NamedTuple):
 
 
 def view(state: MultiTask, task: int, input_noise: float = 0.0) -> Overlaps:
-    """Return the fields of one task: students, fixed ones, and, if inputs are noisy, the latter as noisy inputs see them."""
+    """Return the fields of one task: students, fixed ones, and, with noisy inputs, the latter as these see them."""
     here = state.overlaps(task)
     if input_noise == 0:
         return here
@@ -77,7 +77,7 @@ def right_hand_side(rule: OnlineSGD, phase: Resolved, state: MultiTask, holds: l
     more = 1 + phase.input_noise**2
     moved = slice(K + F, K + 2 * F) if phase.input_noise else slice(K, K + F)  # fields along which weights move
     D, spread, dh = np.zeros((K, K + F)), np.zeros((K, K)), np.zeros_like(state.heads)
-    for task in np.flatnonzero(phase.shares):
+    for task in np.flatnonzero(phase.shares).tolist():
         here, share = view(state, task, phase.input_noise), phase.shares[task]
         loud = replace(rule, noise=phase.noise[task])
         drift = first_layer_drift(loud, here)

@@ -1,7 +1,7 @@
 r"""How much each unit matters to a task, in closed form: the weights of consolidation.
 
-The diagonal of a Fisher information has an entry for each weight :math:`w_{kj}`; over the components j of Gaussian inputs
-it is the same for all in high dimension, :math:`F_{kj} = \Omega_k / N` with an average over fields alone:
+The diagonal of a Fisher information has an entry for each weight :math:`w_{kj}`; over the components j of Gaussian
+inputs it is the same for all in high dimension, :math:`F_{kj} = \Omega_k / N` with an average over fields alone:
 
 ==============  ========================================================================================
 "node"          :math:`h_k^2`

@@ -189,7 +189,7 @@ class _Leg:
     ) -> None:
         self._rule, self._phase, self._state, self._holds = rule, phase, state, holds
         self._rtol, self._atol = rtol, atol
-        self.y, self.alpha, self.states, self.ending = vector_of(state), 0.0, [], None
+        self.y, self.alpha = vector_of(state), 0.0
         self.states: list[MultiTask] = []
         self.ending: Any = None
         self._velocity, self._both = compiled(rule), units(rule)

@@ -208,7 +208,7 @@ class Resolved:
         return self.phase.input_noise
 
 
-def resolve(rule: OnlineSGD, phases: Sequence[Phase], tasks: int, students: int) -> list[Resolved]:
+def resolve(rule: OnlineSGD, phases: Sequence[Phase] | Phase, tasks: int, students: int) -> list[Resolved]:
     """Return the phases as numbers, checked against the numbers of tasks and units.
 
     Raises
@@ -219,7 +219,7 @@ def resolve(rule: OnlineSGD, phases: Sequence[Phase], tasks: int, students: int)
     check_type("rule", rule, OnlineSGD)
     if rule.constraint is not None:
         raise refuse("rule", "have no constraint in continual learning", f"has {rule.constraint!r}")
-    several = [phases] if isinstance(phases, Phase) else list(phases)
+    several: list[Phase] = [phases] if isinstance(phases, Phase) else list(phases)
     if not several:
         raise refuse("phases", "be at least one", "are none")
     result = []

@@ -44,21 +44,14 @@ class Model(NamedTuple):
 
 MODEL = types.NamedTuple(
     (
-        *[types.int64] * 2,
-        *[f8] * 7,
-        types.int64,
-        f8[:, ::1],
-        f8[::1],
-        types.int64[::1],
-        *[f8[::1]] * 3,
-        f8,
+        *[types.int64] * 2, *[f8] * 7, types.int64, f8[:, ::1], f8[::1], types.int64[::1], *[f8[::1]] * 3, f8,
         *[f8[:, ::1]] * 2,
     ),
     Model,
-)
+)  # fmt: skip
 # (y, model, student, teacher, C, a, work, dy): the compiled units of student and teacher; C (P, P), a (P,) and work
-# (workspace(P), P) are overwritten, P = K + M. Afterwards work[:K] holds the sums of I3 (K, P), work[K : 2 K] those of I4
-# and J2, as powers has them (K, K first), and work[2 K] those of I2, unless lr_readout is zero (K first).
+# (workspace(P), P) are overwritten, P = K + M. Afterwards work[:K] holds the sums of I3 (K, P), work[K : 2 K] those of
+# I4 and J2, as powers has them (K, K first), and work[2 K] those of I2, unless lr_readout is zero (K first).
 SIGNATURE = types.void(f8[::1], MODEL, UNIT, UNIT, f8[:, ::1], f8[::1], f8[:, ::1], f8[::1])
 VELOCITY = types.FunctionType(SIGNATURE)
 
