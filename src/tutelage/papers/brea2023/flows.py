@@ -26,8 +26,8 @@ STEPS = 10**9  # of descents: never made within the seconds
 def flow_methods(
     cases: Sequence[tuple[int, int, int]] = ((2, 4, 8), (4, 4, 100)),
     methods: Sequence[str] = (*FLOWS, "gd 0.01", "gd 0.1", "adam 0.0001", "adam 0.001"),
-    seeds: int = 3,
-    seconds: Sequence[float] = (5.0, 20.0),
+    seeds: int = 2,
+    seconds: Sequence[float] = (4.0, 10.0),
     samples: int = 10_000,
     *,
     points: int = 200,

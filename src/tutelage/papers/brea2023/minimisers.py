@@ -23,8 +23,8 @@ FLAT = 1e-8  # an eigenvalue closer to zero counts as zero
 def fixed_points(
     cases: Sequence[tuple[int, int, int]] = ((2, 4, 8), (16, 16, 64)),
     methods: Sequence[str] = ("adam", "flow", "lbfgs", "bfgs", "newton", "lm", "auto"),
-    seeds: Sequence[int] = (5, 2),
-    seconds: Sequence[float] = (15.0, 15.0),
+    seeds: Sequence[int] = (3, 1),
+    seconds: Sequence[float] = (10.0, 15.0),
     samples: int = 10_000,
 ) -> Reproduction:
     r"""The loss that each method reaches in the same time.
@@ -107,9 +107,9 @@ def loss_against_gradient(
     inputs: Sequence[int] = (2, 4, 8),
     ratios: Sequence[int] = (1, 2, 4),
     activations: Sequence[str] = ("softplus", "g"),
-    seeds: int = 6,
+    seeds: int = 4,
     samples: int = 2000,
-    seconds: float = 10.0,
+    seconds: float = 6.0,
     *,
     store: str | None = None,
     workers: int | None = None,
