@@ -5,6 +5,7 @@ from __future__ import annotations
 from tutelage.continual.importance import importance
 from tutelage.continual.ode import solve
 from tutelage.continual.phases import Consolidation, Phase, Restart
+from tutelage.continual.simulation import simulate
 from tutelage.continual.state import MultiTask
 from tutelage.continual.teachers import Teachers, teachers, two_teachers
 
@@ -15,6 +16,7 @@ __all__ = [
     "Restart",
     "Teachers",
     "importance",
+    "simulate",
     "solve",
     "teachers",
     "two_teachers",

@@ -30,7 +30,7 @@ from tutelage.progress import progress as progress_bar
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["solve"]
+__all__ = ["described", "solve", "times_of"]
 
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 LEAST = 8  # steps in a slice
@@ -93,7 +93,7 @@ def solve(
     check_type("state", state, MultiTask)
     check_compiled(rule)
     several = resolve(rule, phases, state.tasks, state.students)
-    times = _times(several, alpha)
+    times = times_of(several, alpha)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     log = Log(state, rule)
     with progress_bar("ODE", times[-1], progress) as bar:
@@ -119,7 +119,8 @@ def described(phase: Phase) -> dict[str, Any]:
     return json.loads(json.dumps(kept, default=lambda x: dataclasses.asdict(x)))
 
 
-def _times(phases: list[Resolved], alpha: ArrayLike | None) -> np.ndarray:
+def times_of(phases: list[Resolved], alpha: ArrayLike | None) -> np.ndarray:
+    """Return the asked times, checked; by default some of each phase."""
     lengths = [each.phase.alpha for each in phases]
     if alpha is None:
         parts, begin = [np.zeros(1)], 0.0

@@ -266,7 +266,7 @@ def _resolve(rule: OnlineSGD, phase: Phase, index: int, tasks: int, students: in
     return Resolved(
         phase,
         shares,
-        np.broadcast_to(noise, (tasks,)),
+        np.array(np.broadcast_to(noise, (tasks,))),
         rates.lr * moves,
         rates.lr_readout * heads,
         rates.decay * moves,

@@ -85,9 +85,10 @@ def labelled(
 
     data: dict[str, Any] = {}
     for name, array in arrays.items():
-        dims = ("alpha", *DIMS[name])
+        of = name.removesuffix("_mean").removesuffix("_sem")
+        dims = ("alpha", *DIMS[of])
         lead = ("replica",) * (array.ndim - len(dims))
-        data[name] = ((*lead, *dims), array, {"long_name": LABELS[name]})
+        data[name] = ((*lead, *dims), array, {"long_name": LABELS[of]} if of == name else {})
     data["T"] = (("teacher", "teacher_"), begin.T, {"long_name": LABELS["T"]})
     data["readouts"] = (("task", "teacher"), begin.readouts, {"long_name": LABELS["readouts"]})
     for name in ("Q", "R", "heads"):

@@ -237,7 +237,7 @@ def _dataset(
     records = {name: np.concatenate([run.records[name][:, :reached] for run in runs]) for name in runs[0].records}
     variables = _variables(rule, state, records)
     for name in list(variables):
-        variables |= _statistics(name, variables[name])
+        variables |= statistics(name, variables[name])
     return dataset(times[:reached], variables, state, settings)
 
 
@@ -259,7 +259,7 @@ def _variables(rule: OnlineSGD, state: Overlaps, records: dict[str, np.ndarray])
     return {"eg": eg, "Q": Q, "R": R, "v": v}
 
 
-def _statistics(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+def statistics(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     """Return mean and standard error over the replicas (axis 0) that arrived; the error of a single one is NaN."""
     there = np.isfinite(values)
     count = np.maximum(there.sum(0), 1)

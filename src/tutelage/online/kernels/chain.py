@@ -234,7 +234,7 @@ def _errors(lanes, v, v_star, sigma, noise, g, slope, begin, stride, b, rate, er
 
 
 @_compiled
-def _widen(lanes, c, L, T, new, most, scale, A, count):
+def widen(lanes, c, L, T, new, most, scale, A, count):
     """Write the columns count to count + new - 1 of A: the part of a mini-batch outside of the frame."""
     K, batch = A.shape[0], c.shape[0]
     for k in range(K):
@@ -345,7 +345,7 @@ def _walk(
                 bartlett(lanes, most, freedom, generator, normals, uniforms, used, proposal, length, T)
                 if batch >= K:
                     gram_root(lanes, c, batch, K, L)
-                _widen(lanes, c, L, T, new, most, scale, A, count)
+                widen(lanes, c, L, T, new, most, scale, A, count)
             columns[0] = count + new
             if rates[6] != 0.0:
                 _normalise(lanes, A, columns[0], error)
