@@ -215,6 +215,38 @@ def test_a_minimiser_that_meets_nan_returns_the_best_point():
         assert np.isfinite(found.loss)
         assert found.loss <= 7.5
         assert found.p[0] > -0.5
+        assert (found.kind, found.stopped_by) == ("unfinished", "not finite")
+    for method in ("LSODA", "BDF", "Radau", "RK45"):
+        for begin in (3.0, -1.0):
+            path = flow(Cliff(), [begin], 100.0, method=method)
+            assert path.stopped_by == "not finite"
+            assert np.isfinite(path.p_last).all()
     worst = minimise(Cliff(), [-1.0])
     assert worst.stopped_by == "not finite"
     assert worst.p[0] == -1.0
+
+
+def test_a_population_whose_loss_is_a_small_difference_is_minimised_to_the_last_digit():
+    """Here the loss is 1e-4 of what it is a difference of, and would end the search at a gradient of 1e-9."""
+    student, taught = (MLP(3, [(units, "erf", True), (1, "linear", True)]) for units in (3, 4))
+    teacher = taught.at(taught.init(seed=51, scale=2.0))
+    found = minimise(PopulationLoss(teacher, student), student.init(seed=1))
+    assert found.kind == "minimum"
+    assert found.gradient_norm < 1e-13
+
+
+def test_kinks_of_relu_neither_take_all_the_time_nor_pass_for_saddles():
+    x = np.random.default_rng(0).standard_normal((200, 2))
+    net = MLP(2, [(3, "relu", False), (1, "linear", True)])
+    found = minimise(net.on(x, np.sin(3 * x[:, :1])), net.init(seed=0))
+    assert found.gradient_norm > 1e-6
+    assert found.stopped_by == "rounding"
+    assert found.kind == "unfinished"
+
+
+def test_a_flow_to_infinity_ends_with_a_reason_and_no_warning():
+    x = np.random.default_rng(5).standard_normal((300, 2))
+    net = MLP(2, [(4, "erf", True), (1, "linear", True)])
+    path = flow(net.on(x, np.sin(x[:, :1]) + x[:, 1:] * x[:, :1]), net.init(seed=5), 1e12)
+    assert path.stopped_by == "the solver: no step is short enough for its tolerances"
+    assert np.abs(path.p_last).max() > 100

@@ -243,6 +243,12 @@ P = ONE.init(seed=0)
         (lambda: NormBarrier(3, -1.0), "`maximum` must"),
         (lambda: Sum(ONE.on([[0.0, 0.0]], [0.0]), NormBarrier(3, 1.0)), "`parts` must"),
         (lambda: tl.landscape.minimise(ONE, P), "`objective` must be an objective"),
+        (lambda: ONE.init(scale=np.nan), "`scale` must be a finite number"),
+        (
+            lambda: tl.landscape.descend(ONE.on([[0.0, 0.0]], [0.0]), P, 10, lr=0.1, keep=[5, 20]),
+            "`keep` must be steps up to .* 10",
+        ),
+        (lambda: tl.landscape.generic_rank("relu", 3, 3), "`g` must be a polynomial or one of erf, .*`numerical_rank`"),
     ],
 )
 def test_bad_input_is_refused_by_name(call, words):

@@ -122,6 +122,8 @@ def _kept(keep: ArrayLike | None, steps: int) -> np.ndarray:
     wanted = check_array("keep", np.atleast_1d(keep), ("steps",))
     if (wanted != np.round(wanted)).any() or (wanted < 0).any() or (np.diff(wanted) <= 0).any():
         raise refuse("keep", "be increasing step numbers >= 0", f"is {wanted.tolist()!r:.60}")
+    if len(wanted) and wanted[-1] > steps:
+        raise refuse("keep", f"be steps up to the last one, {steps}", f"contains {int(wanted[-1])}")
     return wanted.astype(int)
 
 

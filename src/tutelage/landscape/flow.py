@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ class Stops:
     ltol: float = 0.0
     patience: int | None = None
     max_seconds: float = math.inf
+    steps: float = math.inf
 
     def __post_init__(self) -> None:
         check_number("gtol", self.gtol, minimum=0)
@@ -113,8 +115,8 @@ def flow(
     xarray.Dataset
         ``p`` (time, parameter), ``loss`` (time), ``gradient_norm`` (time), its largest component; ``p_last``, where the
         flow ended, at the time ``last_time``. The attribute ``stopped_by`` says why: "time" (all of it), "gradient",
-        "loss", "patience", "seconds", "interrupted" (Ctrl-C), or what the solver could not do. Times beyond the end are
-        missing.
+        "loss", "patience", "seconds", "interrupted" (Ctrl-C), "not finite" (the objective was NaN or infinite), or what
+        the solver could not do. Times beyond the end are missing.
 
     Raises
     ------
@@ -181,11 +183,15 @@ def integrate(
     watch = _Watch(objective, rates, stops, started + stops.max_seconds)
     points = [begin] if times[0] == 0 else []
     try:
+        if not np.isfinite(watch.velocity(0.0, begin)).all():  # explicit methods would look for a step for ever
+            raise ValueError
         solver = _solver(method, watch, begin, times[-1], rtol, atol)
         while times[-1] > 0 and solver.status == "running":
-            message = solver.step()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "lsoda:", UserWarning)  # said in stopped_by
+                message = solver.step()
             if solver.status == "failed" or not np.isfinite(solver.y).all():
-                path.stopped_by = f"the solver: {message or 'numbers beyond every bound'}"
+                path.stopped_by = "not finite" if watch.broken else f"the solver: {_complaint(method, message)}"
                 break
             path.steps += 1
             path.last, path.last_time = solver.y.copy(), float(solver.t)
@@ -201,9 +207,20 @@ def integrate(
                 break
     except KeyboardInterrupt:
         path.stopped_by = "interrupted"
+    except ValueError:  # of SciPy's implicit methods, at a Hessian with NaN
+        if not watch.broken:
+            raise
+        path.stopped_by = "not finite"
     path.times, path.points = times[: len(points)], np.array(points).reshape(-1, len(begin))
     path.gradients, path.hessians, path.seconds = watch.gradients, watch.hessians, time.monotonic() - started
     return path
+
+
+def _complaint(method: str, message: str | None) -> str:
+    """Return what a solver could not do; LSODA's own words are the number of an error."""
+    if not message:
+        return "numbers beyond every bound"
+    return "no step is short enough for its tolerances" if method == "LSODA" else message
 
 
 def _solver(method: str, watch: _Watch, begin: np.ndarray, end: float, rtol: float, atol: float) -> Any:
@@ -220,16 +237,21 @@ class _Watch:
         self._objective, self._rates, self._stops, self._deadline = objective, rates, stops, deadline
         self.gradients = self.hessians = 0
         self._best, self._stale, self._steps = math.inf, 0, 0
+        self.broken = False  # whether the objective was not finite somewhere
 
     def velocity(self, _: float, p: np.ndarray) -> np.ndarray:
         self.gradients += 1
         if not np.isfinite(p).all():
             return np.full_like(p, np.nan)
-        return -self._rates * self._objective.gradient(p)
+        return self._seen(-self._rates * self._objective.gradient(p))
 
     def jacobian(self, _: float, p: np.ndarray) -> np.ndarray:
         self.hessians += 1
-        return -(self._rates * np.ones(len(p)))[:, None] * self._objective.hessian(p)
+        return self._seen(-(self._rates * np.ones(len(p)))[:, None] * self._objective.hessian(p))
+
+    def _seen(self, values: np.ndarray) -> np.ndarray:
+        self.broken = self.broken or not np.isfinite(values).all()
+        return values
 
     def reason(self, p: np.ndarray) -> str:
         """Return why to stop at p; empty to go on."""
@@ -237,6 +259,8 @@ class _Watch:
         self._steps += 1
         if time.monotonic() > self._deadline:
             return "seconds"
+        if self._steps >= stops.steps:
+            return "steps"
         if stops.gtol > 0 and self._steps % LOOK == 0 and np.abs(self._objective.gradient(p)).max() <= stops.gtol:
             return "gradient"
         if stops.ltol > 0 or stops.patience is not None:

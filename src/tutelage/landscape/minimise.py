@@ -15,7 +15,7 @@ from tutelage.errors import check_array, check_choice, check_count, check_number
 from tutelage.landscape.flow import Stops, integrate
 from tutelage.landscape.objective import Objective, check_objective, gauss_newton_model
 from tutelage.landscape.quasi_newton import minimise_by_scipy
-from tutelage.landscape.trust_region import Descent, minimise_by_newton
+from tutelage.landscape.trust_region import Descent, minimise_by_newton, vanishes
 from tutelage.progress import progress as progress_bar
 
 __all__ = ["Minimum", "minimise"]
@@ -28,6 +28,9 @@ ROUND = 100  # iterations before the two methods are compared again
 TRIAL = 5  # every so many rounds the slower of the two gets one
 FAR = 100.0  # times the size at the start: parameters on their way to infinity
 FLOW_TOLERANCE = (1e-3, 1e-6)  # the flow only has to lead into a basin
+FLOW_STEPS = (
+    2000  # at most: smooth losses take some hundred, while at kinks of ReLUs steps become as short as one likes
+)
 UNFINISHED = ("iterations", "seconds", "interrupted")
 
 
@@ -47,7 +50,7 @@ class Minimum:
     kind : str
         "minimum" (all eigenvalues positive), "saddle" (some negative), "degenerate" (none negative, some zero),
         "diverging" (parameters a hundred times larger than at the start: a channel to infinity), "unfinished" (stopped
-        before the gradient vanished), or "unknown" (no eigenvalues).
+        before the gradient vanished, or at a kink, where it does not), or "unknown" (no eigenvalues).
     negative, zero : int
         Number of negative eigenvalues, and of those within the tolerance of zero.
     stopped_by : str
@@ -113,7 +116,7 @@ def minimise(
         "auto": "newton" and "lm" in turn up to 500 parameters ("newton" alone, if the objective has no method
         ``gauss_newton``), "bfgs" up to 3,000, "lbfgs" beyond. The last two are SciPy's.
     flow_time : float
-        Length of the flow before; 0 for none.
+        Length of the flow before, which ends after 2,000 steps of the solver if it comes no further; 0 for none.
     iterations : int
         At most, not counting the flow.
     max_seconds : float
@@ -189,7 +192,8 @@ class _Search:
 
     def flow(self, length: float) -> None:
         """Follow the flow, and stay where it ends if that is better."""
-        stops = Stops(gtol=self._gtol, ltol=self._ltol, max_seconds=max(0.0, self._deadline - time.monotonic()))
+        left = max(0.0, self._deadline - time.monotonic())
+        stops = Stops(gtol=self._gtol, ltol=self._ltol, max_seconds=left, steps=FLOW_STEPS)
         times, rates = np.array([length]), np.ones(1)
         path = integrate(self._objective, self.best.p, times, "LSODA", *FLOW_TOLERANCE, rates, stops)
         loss, slope = self._objective.loss(path.last), self._objective.gradient(path.last)
@@ -245,8 +249,9 @@ class _Search:
             before = self.best.loss
             done = self._newton(name, ROUND if len(names) > 1 else self._left)
             gain = math.log(max(before, 1e-300) / max(done.loss, 1e-300)) / max(done.evaluations, 1)
-            gains[name] = -1.0 if done.stopped_by == "rounding" else gain
-            if done.stopped_by not in ("iterations", "rounding") or self._left <= 0 or max(gains.values()) < 0:
+            stuck = done.stopped_by in ("rounding", "not finite")
+            gains[name] = -1.0 if stuck else gain
+            if not (stuck or done.stopped_by == "iterations") or self._left <= 0 or max(gains.values()) < 0:
                 return
 
     def _newton(self, name: str, most: int) -> Descent:
@@ -277,6 +282,8 @@ def _result(objective: Objective, begin: np.ndarray, search: _Search, zero: floa
         kind = "unfinished"
     elif values is None:
         kind = "unknown"
+    elif search.stopped_by == "rounding" and not vanishes(at, values):  # a kink
+        kind = "unfinished"
     else:
         kind = "saddle" if negative else "degenerate" if flat else "minimum"
     if np.abs(at.p).max() > FAR * max(1.0, np.abs(begin).max()):

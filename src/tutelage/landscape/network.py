@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tutelage.errors import check_array, check_choice, check_count, check_type, refuse
+from tutelage.errors import check_array, check_choice, check_count, check_number, check_type, refuse
 from tutelage.landscape.derivatives import forward
 from tutelage.landscape.layers import SOFTMAX, Layer, layers_of
 from tutelage.landscape.losses import MSE, NLL, SoftmaxLikelihood, Squares
@@ -128,6 +128,8 @@ class MLP:
     def pack(self, layers: Any) -> np.ndarray:
         """Return the vector of parameters of a list of (W (units, inputs), b (units,) or None), one for each layer.
 
+        Biases None are zero in a layer that has biases; an array W alone stands for (W, None).
+
         Raises
         ------
         ArgumentError
@@ -161,6 +163,7 @@ class MLP:
     def init(self, seed: int = 0, scale: float = 1.0) -> np.ndarray:
         """Return random parameters: normal weights of variance scale^2 2 / (inputs + units) (Glorot), biases zero."""
         rng = np.random.default_rng(check_count("seed", seed, minimum=0))
+        scale = check_number("scale", scale, minimum=0)
         return self.pack(
             [
                 (

@@ -90,6 +90,9 @@ def _polynomials(g: ActivationLike, inputs: int, parameters: int) -> Iterator[li
     """Yield the coefficients of g, or of polynomials of more and more of its degrees."""
     found = activation(g, "g")
     if found.coefficients is not None or found.name not in SERIES:
+        if found.coefficients is None:
+            must = f"be a polynomial or one of {', '.join(SERIES)} (`numerical_rank` takes any activation)"
+            raise refuse("g", must, f"is {found.name!r}")
         yield exact_coefficients(found)
         return
     first, step, low = SERIES[found.name]

@@ -5,7 +5,8 @@ At each point the model :math:`g \cdot s + \frac12 s^T B s` is minimised exactly
 :math:`|s| = \Delta`, or zero. (Conn, Gould and Toint 2000, chapter 7.) B is the Hessian, or the Gauss-Newton matrix.
 
 What a step brings is judged by the loss as long as it can be told from rounding, and by the gradient after that: so the
-end is where neither falls any more.
+end is where neither falls any more. A loss that is a small difference of large numbers, as that of a population, is
+known less well than to its own rounding: a step that it rejects by a hair is judged by the gradients at both ends.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Descent", "minimise_by_newton", "model_step"]
+__all__ = ["Descent", "minimise_by_newton", "model_step", "vanishes"]
 
 Model = Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]
 ROUNDING = 1e-13  # of the loss: a smaller change cannot be told
+HAIR = 1e-6  # of the loss: where it changes by less, gradients may know better
 GOOD, BAD = 0.75, 0.25  # of the promised decrease: widen, narrow
+CRITICAL = 1e-5  # times the root of loss and largest eigenvalue, which bounds gradients of squares: one that vanishes
 STALLS = 12  # rejected steps in a row, each at a quarter of the radius: nothing is left to win
 SMALLEST = 1e-150  # radius
 
@@ -119,9 +122,11 @@ def minimise_by_newton(
         return at
     radius = 0.1 * max(1.0, float(np.linalg.norm(p)))
     values, vectors = np.linalg.eigh(B)
-    stalls = 0
+    stalls, barred = 0, False
     while True:
         at.stopped_by = _reason(at, gtol, ltol, iterations, deadline, stalls, radius) or ("asked" if notice(at) else "")
+        if at.stopped_by == "rounding" and barred and not vanishes(at, values):
+            at.stopped_by = "not finite"
         if at.stopped_by:
             return at
         along = vectors.T @ at.gradient
@@ -131,7 +136,8 @@ def minimise_by_newton(
         new_loss, new_slope, new_B = model(trial)
         at.evaluations += 1
         finite = math.isfinite(new_loss) and bool(np.isfinite(new_slope).all() and np.isfinite(new_B).all())
-        ratio = _ratio(at, promised, new_loss, new_slope) if finite else -1.0
+        barred |= not finite
+        ratio = _ratio(at, trial - at.p, promised, new_loss, new_slope) if finite else -1.0
         length = float(np.linalg.norm(step))
         if ratio < BAD:
             radius = 0.25 * length
@@ -146,12 +152,21 @@ def minimise_by_newton(
             stalls += 1
 
 
-def _ratio(at: Descent, promised: float, loss: float, slope: np.ndarray) -> float:
+def vanishes(at: Descent, values: np.ndarray) -> bool:
+    """Return whether the gradient is small for a Hessian with these eigenvalues: whether this is a critical point."""
+    largest = float(np.abs(values).max())
+    return at.gradient_norm <= max(CRITICAL * math.sqrt(abs(at.loss) * largest), CRITICAL**2 * largest)
+
+
+def _ratio(at: Descent, step: np.ndarray, promised: float, loss: float, slope: np.ndarray) -> float:
     """Return the decrease over the promised one; where rounding hides it, 1 if the gradient falls and -1 if not."""
-    if promised > ROUNDING * abs(at.loss):
-        return (at.loss - loss) / promised
     falls = float(np.abs(slope).max()) < at.gradient_norm
-    return 1.0 if falls and loss <= at.loss + 10 * ROUNDING * abs(at.loss) else -1.0
+    if promised > ROUNDING * abs(at.loss):
+        ratio = (at.loss - loss) / promised
+        if ratio < BAD and falls and abs(loss - at.loss) <= HAIR * abs(at.loss):
+            return max(ratio, -0.5 * float((at.gradient + slope) @ step) / promised)
+        return ratio
+    return 1.0 if falls and loss <= at.loss + HAIR * abs(at.loss) else -1.0
 
 
 def _reason(at: Descent, gtol: float, ltol: float, iterations: int, deadline: float, stalls: int, radius: float) -> str:

@@ -96,7 +96,9 @@ def flow_methods(
             left, right = axes[2 * c], axes[2 * c + 1]
             for m, name in enumerate(names):
                 at, values = curves[f"{c} {name}"]
-                left.plot(at[at > 0], values[at > 0], color=f"C{m % 10}", label=_label(name))
+                style = {"color": f"C{m % 10}", "zorder": 3 - np.log10(at[-1]) / 20}  # the shorter, the higher
+                left.plot(at[at > 0], values[at > 0], label=_label(name), **style)
+                left.plot(at[-1:], values[-1:], "o", **style)
                 right.plot(progress[c, :, m], apart[c, :, m].clip(1e-12), "o", color=f"C{m % 10}", label=_label(name))
             left.set(xscale="log", yscale="log", xlabel="time (learning rate $\\times$ steps)", ylabel="loss, seed 0")
             left.set_xlim(1e-2, 3 * END)
