@@ -37,17 +37,15 @@ class _Engine:
     ) -> None:
         self._rule, self._begin, self._phases, self._dim = rule, state, phases, dim
         self._seed, self._index = seed, index
-        self._heads = np.array(state.heads)
+        self._heads, self._readouts = np.array(state.heads), np.array(state.readouts)
         self._snapshots = Snapshots()
-        self._phase, self._begun, self._now, self._over = -1, 0, 0, math.inf
+        self._phase, self._finished, self._begun, self._now, self._over = -1, True, 0, 0, math.inf
         self._ends = np.full(len(phases), np.nan)
         self._numbers = np.zeros(4)
 
     def _enter(self, index: int, at: int) -> None:
         """Begin a phase at a step."""
-        self._phase, self._begun = index, at
-        if index == len(self._phases):
-            return
+        self._phase, self._finished, self._begun = index, False, at
         phase, B = self._phases[index], self._begin
         source, task = phase.phase.copy_head, phase.phase.task
         if source is not None:
@@ -72,10 +70,12 @@ class _Engine:
 
     def advance(self, first: int, count: int) -> None:
         """Make `count` steps from step `first` on, through as many phases as they meet."""
-        if self._phase < 0:
-            self._enter(0, first)
         self._now = first + count
-        while count > 0 and self._phase < len(self._phases):
+        while count > 0:
+            if self._finished:
+                if self._phase + 1 == len(self._phases):
+                    break
+                self._enter(self._phase + 1, first)
             phase = self._phases[self._phase]
             left = max(0, round(phase.phase.alpha * self._dim) - (first - self._begun))
             look = count if phase.phase.until is None else max(1, self._dim // LOOKS)
@@ -85,12 +85,15 @@ class _Engine:
             first, count, left = first + some, count - some, left - some
             stop = phase.phase.until
             if left == 0 or (stop is not None and self._error(phase) <= stop):
-                self._ends[self._phase] = first / self._dim
-                if wanted(self._phases, self._phase):
-                    self._anchor(self._phase)
-                self._enter(self._phase + 1, first)
-        if self._phase == len(self._phases):
-            self._over = min(self._over, self._begun)
+                self._leave(first)
+
+    def _leave(self, at: int) -> None:
+        """End a phase at a step; what comes between it and the next is done when that begins."""
+        self._finished, self._ends[self._phase] = True, at / self._dim
+        if wanted(self._phases, self._phase):
+            self._anchor(self._phase)
+        if self._phase + 1 == len(self._phases):
+            self._over = at
 
     def alpha(self, steps: int) -> float:
         """Return the time after `steps` steps."""
@@ -102,14 +105,13 @@ class _Engine:
 
     def observe(self) -> dict[str, np.ndarray]:
         """Return overlaps, heads, phase and the times at which phases ended."""
-        here, F, last = self._state(), self._begin.teachers, len(self._phases) - 1
+        here, F = self._state(), self._begin.teachers
         keep = np.nan if self._now > self._over else 1.0  # nothing is known beyond the end of all phases
-        index = min(max(self._phase - (self._now == self._begun and self._phase > 0), 0), last)
         return {
             "Q": keep * here.Q,
             "R": keep * here.R[:, :F],
             "heads": keep * self._heads,
-            "phase": np.array(float(index)),
+            "phase": np.array(float(max(self._phase, 0))),
             "switch": self._ends.copy(),
         }
 
@@ -146,7 +148,6 @@ class Chain(_Engine):
     ) -> None:
         super().__init__(rule, state, phases, dim, seed, index)
         student, self._F = Overlaps.unchecked(state.Q, state.R, state.T, state.heads[0], state.readouts[0]).factor()
-        self._readouts = np.array(state.readouts)
         self._generator = new_state(seed, (index,))[None]
         self._frame(student)
 
@@ -274,7 +275,7 @@ class Weights(_Engine):
         from tutelage.continual.kernels.walk import descend_tasks
 
         descend_tasks(
-            self._W, self._heads, self._W_star, self._begin.readouts, phase.noise, self._cumulative, self._pattern,
+            self._W, self._heads, self._W_star, self._readouts, phase.noise, self._cumulative, self._pattern,
             begun, phase.lr, phase.decay, self._numbers, self._anchors, self._strengths, *self._units(), count,
             self._generator,
         )  # fmt: skip
