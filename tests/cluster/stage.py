@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -143,9 +143,10 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 
 
 def kill(*pids: int) -> None:
-    """Kill processes, at once and without a word to them."""
+    """Kill processes, at once and without a word to them; some may have ended by themselves, as their parent did."""
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class Cluster:
