@@ -37,6 +37,7 @@ _NAMES = {
 }
 _MODULES = {
     "asymptotics": "tutelage.online.asymptotics",
+    "continual": "tutelage.continual",
     "conventions": "tutelage.conventions",
     "data": "tutelage.data",
     "gaussian": "tutelage.gaussian",
@@ -57,6 +58,7 @@ __all__ = [
     "OnlineSGD",
     "Overlaps",
     "asymptotics",
+    "continual",
     "continuation",
     "conventions",
     "critical_learning_rate",
@@ -83,7 +85,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import conventions, data, gaussian, landscape, minima, papers, phase, plot, regimes, sweeps
+    from tutelage import continual, conventions, data, gaussian, landscape, minima, papers, phase, plot, regimes, sweeps
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network
