@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tutelage.continual.images import data_mixing
 from tutelage.continual.importance import importance
 from tutelage.continual.ode import solve
 from tutelage.continual.phases import Consolidation, Phase, Restart
@@ -14,6 +15,7 @@ __all__ = [
     "Phase",
     "Restart",
     "Teachers",
+    "data_mixing",
     "importance",
     "solve",
     "teachers",
