@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.activations import Activation, ActivationLike, activation as activation_of
-from tutelage.continual.mixing import SETS, WHITENINGS, Sources, Task, mixture, sources
-from tutelage.continual.two_heads import NAMES, Hold, Learner, Weights, drawn, fisher, measures
+from tutelage.activations import ActivationLike
+from tutelage.activations import activation as activation_of
+from tutelage.continual.experiment import Experiment
+from tutelage.continual.mixing import SETS, WHITENINGS, checked_classes, sources
 from tutelage.errors import DivergenceError, check_choice, check_count, check_number, check_type, check_vector, refuse
-from tutelage.online.runs import BOUND, Alone, Run, run_all
 from tutelage.progress import progress as progress_bar
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ __all__ = ["data_mixing"]
 FISHERS = ("empirical", "fisher")
 SIMILARITIES = tuple(np.linspace(0, 1, 11).round(1).tolist())
 SCALINGS = (
-    "output c + sum_k h_k g(w_k.x + b_k); loss (output - label)^2; each step moves every weight by -lr d loss / d weight; "
+    "output c + sum_k h_k g(w_k.x + b_k); loss (output - label)^2; each step moves weights by -lr d loss / d weight; "
     "penalty strength/2 sum_j F_j (w_j - w*_j)^2; time in epochs"
 )
 
@@ -64,8 +62,8 @@ def data_mixing(
         (:mod:`tutelage.continual.mixing`). At 1 the second task is the first once more, with a fresh head.
     data : {"digits", "fashion_mnist"}, Images, (Images, Images) or (inputs, labels)
         "digits": 8 x 8 digits of scikit-learn, on every machine; "fashion_mnist": its IDX files, wherever
-        :func:`tutelage.data.fashion_mnist` finds them, resized to 32 x 32; both with pixels from 0 to 1. A pair of Images
-        is to train and to test on; of others a fifth is held out for testing (:func:`tutelage.data.split`, seed 0).
+        :func:`tutelage.data.fashion_mnist` finds them, resized to 32 x 32; both with pixels from 0 to 1. A pair of
+        Images is to train and to test on; of others a fifth is held out for testing (:func:`tutelage.data.split`).
     classes : two pairs of classes, optional
         Of the first task and of what is mixed in, labels 0 and 1 in this order. Default: ((0, 5), (2, 7)) of
         Fashion-MNIST, ((0, 1), (2, 7)) of digits. Of each as many images are taken as of the rarest.
@@ -108,10 +106,10 @@ def data_mixing(
     xarray.Dataset
         On the test images, ``loss`` and ``accuracy`` (similarity, replica, epoch, task) and ``importance`` (...,
         hidden), by how much the loss rises without a unit. ``epoch`` counts from 0, before any training, through both
-        tasks; at ``epochs[0]`` stands the state that the second task begins with. ``best_epoch`` (replica) is where that
-        comes from. After Ctrl-C: what was done, NaN elsewhere, with a warning. The attribute ``settings`` (JSON) holds
-        all ``arguments`` and a checksum of the images: ``data_mixing(**json.loads(ds.settings)["arguments"])`` makes it
-        again, if images of your own are given again as ``data``.
+        tasks; at ``epochs[0]`` stands the state that the second task begins with, and ``best_epoch`` (replica) is where
+        that comes from. After Ctrl-C: what was done, NaN elsewhere, with a warning. The attribute ``settings`` (JSON)
+        holds all ``arguments`` and a checksum of the images: ``data_mixing(**json.loads(ds.settings)["arguments"])``
+        makes it again, if `folder` and images of your own are given again.
 
     Raises
     ------
@@ -122,15 +120,15 @@ def data_mixing(
 
     Notes
     -----
-    The loss has no factor 1/2: steps are twice as long as with one. Penalties of ``importance * sum F (w - w*)^2``, as in
-    the released code, have the strength 2 ``importance``; that code takes F and :math:`w^*` anew in each epoch.
-    Initial weights are uniform within :math:`\pm 1/\sqrt{\text{inputs}}`. A test loss that decides when to stop is a little
-    too good, and whitening by test images lets the network see them without labels.
+    The loss has no factor 1/2: steps are twice as long as with one. Penalties of ``importance * sum F (w - w*)^2``, as
+    in the released code, have the strength 2 ``importance``; that code takes F and :math:`w^*` anew in each epoch.
+    Initial weights are uniform within :math:`\pm 1/\sqrt{\text{inputs}}`. A test loss that decides when to stop is a
+    little too good, and whitening by test images lets the network see them without labels.
 
     References
     ----------
-    S. Lee, S. Sarao Mannelli, C. Clopath, S. Goldt and A. Saxe, Maslow's hammer for catastrophic forgetting: node re-use vs
-    node activation, ICML 2022, arXiv:2205.09029.
+    S. Lee, S. Sarao Mannelli, C. Clopath, S. Goldt and A. Saxe, Maslow's hammer for catastrophic forgetting: node
+    re-use vs node activation, ICML 2022, arXiv:2205.09029.
 
     Examples
     --------
@@ -155,7 +153,7 @@ def data_mixing(
     arguments = {
         "similarity": values.tolist(),
         "data": data if isinstance(data, str) else None,
-        "classes": classes if classes is None else np.asarray(classes).tolist(),
+        "classes": None if classes is None else checked_classes(classes),
         "whitening": whitening,
         "whiten_on": whiten_on,
         "activation": unit.name,
@@ -172,7 +170,7 @@ def data_mixing(
         "per_class": per_class,
     }
     origin = sources(data, classes, side, per_class, folder)
-    run = _Experiment(origin, unit, arguments)
+    run = Experiment(origin, unit, arguments)
     with progress_bar("SGD", run.total, progress) as bar:
         try:
             failure = run.go(bar.update)
@@ -200,108 +198,7 @@ def _epochs(given: Any) -> list[int]:
     return [check_count("epochs", each) for each in given]
 
 
-@dataclass(eq=False)
-class _Experiment:
-    """The runs of all replicas, and what they left; NaN where they have not been."""
-
-    origin: Sources
-    activation: Activation
-    arguments: dict[str, Any]
-    loss: np.ndarray = field(init=False)
-    accuracy: np.ndarray = field(init=False)
-    importance: np.ndarray = field(init=False)
-    best: np.ndarray = field(init=False)
-    done: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.values, self.replicas = self.arguments["similarity"], self.arguments["replicas"]
-        self.first, self.second = self.arguments["epochs"]
-        shape = (len(self.values), self.replicas, self.first + self.second + 1, 2)
-        self.loss, self.accuracy = np.full(shape, np.nan), np.full(shape, np.nan)
-        self.importance = np.full((*shape, self.arguments["hidden"]), np.nan)
-        self.best = np.full(self.replicas, np.nan)
-        self.total = float(self.origin.train.shape[1] * self.replicas * (self.first + len(self.values) * self.second))
-
-    def go(self, report: Callable[[float], None]) -> BaseException | None:
-        """Train on the first task, then on the second of each similarity; return what ended it before its time."""
-        task = self._task(1.0)
-        past, failure = self._learn(0, task, self._starts(), [None] * self.replicas, "the first task", report)
-        for index in range(self.replicas):
-            self._note(slice(None), index, 0, 0, task, past[index])
-        if failure is not None:
-            return failure
-        starts = [self._restored(index, past[index]) for index in range(self.replicas)]
-        holds = [self._hold(task, start) for start in starts]
-        for at, value in enumerate(self.values):
-            other = self._task(value)
-            for index in range(self.replicas):
-                self._note(at, index, 0, 1, other, past[index])
-            where = f"the second task at similarity {value:g}"
-            then, failure = self._learn(1, other, starts, holds, where, report)
-            for index in range(self.replicas):
-                self._note(at, index, self.first, 0, task, then[index])
-                self._note(at, index, self.first, 1, other, then[index])
-            if failure is not None:
-                return failure
-        return None
-
-    def _task(self, similarity: float) -> Task:
-        return mixture(self.origin, similarity, self.arguments["whitening"], self.arguments["whiten_on"])
-
-    def _starts(self) -> list[Weights]:
-        dim, (K, biases, seed) = self.origin.train.shape[2], map(self.arguments.get, ("hidden", "biases", "seed"))
-        return [drawn(K, dim, biases, seed, index) for index in range(self.replicas)]  # type: ignore[arg-type]
-
-    def _restored(self, index: int, past: Weights) -> Weights:
-        """Return the weights that the second task begins with."""
-        losses = self.loss[0, index, : self.first + 1, 0]
-        self.best[index] = np.argmin(losses) if self.arguments["early_stopping"] else self.first
-        return past[int(self.best[index])]
-
-    def _hold(self, task: Task, weights: Weights) -> Hold | None:
-        strength, kind = self.arguments["strength"], self.arguments["importance"]
-        if strength == 0:
-            return None
-        return Hold(strength, *fisher(self.activation, weights, 0, task.train, task.train_labels, kind), weights)
-
-    def _learn(
-        self,
-        number: int,
-        task: Task,
-        starts: list[Weights],
-        holds: list[Hold | None],
-        where: str,
-        report: Callable[[float], None],
-    ) -> tuple[list[Weights], BaseException | None]:
-        """Return the weights of each replica after each epoch of a task (epochs + 1, ...), and what ended it early."""
-        lr, biases, seed = (self.arguments[name] for name in ("lr", "biases", "seed"))
-        images, lasting, before = len(task.train), (self.first, self.second)[number], number * self.first
-        engine = partial(Learner, activation=self.activation, task=number, rows=task.train, labels=task.train_labels)
-        targets, runs = images * np.arange(lasting + 1), []
-        for index, (start, hold) in enumerate(zip(starts, holds, strict=True)):
-            learner = engine(
-                start, lr=lr, biases=biases, seed=seed, replica=index, visits=before * images, hold=hold
-            )  # fmt: skip
-            runs.append(Run(range(index, index + 1), targets, Alone(learner), BOUND * max(1.0, learner.size())))
-        failure = run_all(runs, lambda steps: report(self.done + steps), None, announce=False)
-        self.done += float(images * lasting * len(runs))
-        if isinstance(failure, DivergenceError):
-            message = (
-                f"The network diverges in epoch {int(failure.alpha) + 1} of {where} (values beyond every bound); a "
-            )
-            message += "smaller lr or strength may help. The results before that are in this error's `dataset`."
-            failure = DivergenceError(message, failure.alpha)
-        return [Weights(*(run.records[name][0] for name in NAMES)) for run in runs], failure
-
-    def _note(self, at: Any, index: int, begin: int, number: int, task: Task, past: Weights) -> None:
-        """Measure weights (epochs, ...) on the test images of a task, from epoch `begin` on."""
-        for epoch in range(len(past.b)):
-            here = self.activation, past[epoch], number, task.test, task.test_labels
-            where = at, index, begin + epoch, number
-            self.loss[where], self.accuracy[where], self.importance[where] = measures(*here)
-
-
-def _dataset(run: _Experiment) -> xarray.Dataset:
+def _dataset(run: Experiment) -> xarray.Dataset:
     """Return the dataset of an experiment, with its provenance."""
     import xarray
 

@@ -1,7 +1,7 @@
 r"""Two binary problems on images, and the mixtures between them.
 
-Of two pairs of classes, (A, B) and (C, D), images are paired by their place among those of their class: image i of A with
-image i of C (label 0), image i of B with image i of D (label 1). With similarity a the second task is
+Of two pairs of classes, (A, B) and (C, D), images are paired by their place among those of their class: image i of A
+with image i of C (label 0), image i of B with image i of D (label 1). With similarity a the second task is
 
 .. math:: x = a\, x^{(1)} + (1 - a)\, x^{(2)} ,
 
@@ -10,9 +10,9 @@ pixel by pixel, with the label that both have; the first task is that of a = 1. 
 .. math:: x \mapsto x E (\Lambda + \epsilon)^{-1/2} \quad (\text{"eigen"}), \qquad
           x \mapsto x E (\Lambda + \epsilon)^{-1/2} E^\top \quad (\text{"zca"}),
 
-with the eigenvectors E and eigenvalues of the covariance (around the mean, divided by the number of images) of one set of
-images, that task's own, and :math:`\epsilon = 10^{-5}`. The mean is not subtracted. "eigen" is the released code's: the two
-tasks see their images in eigenbases of their own, which coincide at a = 1; "zca" leaves both in pixels.
+with the eigenvectors E and eigenvalues of the covariance (around the mean, divided by the number of images) of one set
+of images, that task's own, and :math:`\epsilon = 10^{-5}`. The mean is not subtracted. "eigen" is the released code's:
+the two tasks see their images in eigenbases of their own, which coincide at a = 1; "zca" leaves both in pixels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,18 @@ from tutelage import data
 from tutelage.data import Images
 from tutelage.errors import check_array, check_choice, check_count, refuse
 
-__all__ = ["EPSILON", "SETS", "WHITENINGS", "Sources", "Task", "mixture", "resized", "sources", "whitening_map"]
+__all__ = [
+    "EPSILON",
+    "SETS",
+    "WHITENINGS",
+    "Sources",
+    "Task",
+    "checked_classes",
+    "mixture",
+    "resized",
+    "sources",
+    "whitening_map",
+]
 
 EPSILON = 1e-5
 WHITENINGS, SETS = ("eigen", "zca"), ("test", "train")
@@ -39,7 +50,7 @@ HELD_OUT = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """The images of both problems, paired: arrays (problem, images, N), those of label 0 first, as many as of label 1."""
+    """The images of both problems, paired: arrays (problem, images, N), those of label 0 first, then as many of 1."""
 
     train: np.ndarray
     test: np.ndarray
@@ -122,7 +133,7 @@ def resized(images: np.ndarray, side: int) -> np.ndarray:
 def sources(given: Any, classes: Any, side: int | None, per_class: int | None, folder: Any) -> Sources:
     """Return the paired images that `data`, `classes`, `side`, `per_class` and `folder` of `data_mixing` ask for."""
     name, train, test = _parts(given, folder)
-    pairs = _classes(CLASSES.get(given) if isinstance(given, str) and classes is None else classes)
+    pairs = checked_classes(CLASSES.get(given) if isinstance(given, str) and classes is None else classes)
     side = SIDE.get(name) if side is None else check_count("side", side)
     most = None if per_class is None else check_count("per_class", per_class)
     if isinstance(given, str) and given == "digits":
@@ -170,7 +181,7 @@ def _parts(given: Any, folder: Any) -> tuple[str, Part, Part]:
     return name, (x, y), (held, kept)
 
 
-def _classes(given: Any) -> list[list[int]]:
+def checked_classes(given: Any) -> list[list[int]]:
     """Return two pairs of classes."""
     must = "be two pairs of four different classes, such as ((0, 5), (2, 7))"
     try:

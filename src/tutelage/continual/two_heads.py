@@ -2,8 +2,8 @@ r"""A network with one hidden layer, one output and a head for each of two tasks
 
 .. math:: \phi_t(x) = c_t + \sum_k h^t_k\, g(w_k \cdot x + b_k) , \qquad \ell_t = (\phi_t(x) - y)^2 .
 
-There is no factor 1/2 and no :math:`1/\sqrt{N}` here, as the experiments on images have it: a step moves every weight by
--lr times the derivative of :math:`\ell`, first layer and the task's head alike; the other head rests.
+There is no factor 1/2 and no :math:`1/\sqrt{N}` here, as the experiments on images have it: a step moves every weight
+by -lr times the derivative of :math:`\ell`, first layer and the task's head alike; the other head rests.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Learner:
 def measures(
     activation: Callable[[np.ndarray], np.ndarray], weights: Weights, task: int, inputs: np.ndarray, labels: np.ndarray
 ) -> tuple[float, float, np.ndarray]:
-    """Return the mean loss on a task, its share of right answers, and by how much the loss rises without each unit (K,).
+    """Return the mean loss on a task, the share of right answers, and by how much the loss rises without a unit (K,).
 
     An output above 1/2 answers 1. NaN where weights are NaN.
     """

@@ -1,4 +1,4 @@
-"""Where files of images lie that a machine may have: nothing is downloaded, and who misses them is told how to get them."""
+"""Where files of images lie that a machine may have; nothing is downloaded, the error says how to get them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fashion_folder() -> Path:
             return place
     raise refuse(
         "folder",
-        "name the folder of the four IDX files of Fashion-MNIST where they lie elsewhere (they are in Debian's package "
-        f"dataset-fashion-mnist and at https://github.com/zalandoresearch/fashion-mnist; {VARIABLE} may name the folder)",
+        "name the folder of Fashion-MNIST's four IDX files where they lie elsewhere (they are in Debian's package "
+        f"dataset-fashion-mnist and at https://github.com/zalandoresearch/fashion-mnist; {VARIABLE} may name it too)",
         f"was not given, and they are not in {' or '.join(map(str, places))}",
     )
