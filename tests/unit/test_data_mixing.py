@@ -312,6 +312,20 @@ def test_both_tasks_are_learned_and_little_is_forgotten_between_equal_ones(digit
     np.testing.assert_array_equal(digits.loss[2, :, :30, 0] < 1, True)
 
 
+def test_forgetting_is_worst_between_and_units_are_shared_the_more_the_nearer_the_tasks():
+    """Maslow's hammer on whitened digits: a maximum within, and masks that agree for near tasks only."""
+    ds = data_mixing([0.0, 0.4, 1.0], replicas=20, seed=1, progress=False)
+    loss = forgotten(ds)
+    assert (loss.argmax("similarity") == 1).mean() >= 0.9
+    mean = loss.mean("replica")
+    assert mean[1] > 3 * max(mean[0], mean[2])
+    last = ds.importance.isel(epoch=-1)
+    shared = xr.corr(last.isel(task=0), last.isel(task=1), "hidden")
+    assert abs(shared[:2].mean()) < 0.3
+    rise = shared[2] - shared[0]
+    assert rise.mean() > 4 * rise.std(ddof=1) / np.sqrt(20)
+
+
 @pytest.mark.parametrize("importance", ["empirical", "fisher"])
 def test_consolidation_makes_forgetting_small(importance, digits):
     changes = {"lr": 0.01, "epochs": (30, 30), "replicas": 4, "importance": importance}
@@ -451,8 +465,8 @@ IMAGES = (np.ones((8, 4)), np.repeat([0, 1, 2, 3], 2))
         ("`classes` must be two pairs", {"classes": ((0, 1), (2, 3, 4))}),
         ("`classes` must be two pairs", {"classes": (0, 1, 2, 3)}),
         ("but of 12 is none", {"classes": ((0, 1), (2, 12))}),
-        ('`whitening` must be one of "eigen", "zca"', {"whitening": "pca"}),
-        ('`whiten_on` must be one of "test", "train"', {"whiten_on": "both"}),
+        ('`whitening` must be one of "zca", "eigen"', {"whitening": "pca"}),
+        ('`whiten_on` must be one of "train", "test"', {"whiten_on": "both"}),
         ("`activation` must", {"activation": "nothing"}),
         ("`biases` must be of type bool", {"biases": 1}),
         ("`hidden` must be an integer >= 1", {"hidden": 0}),

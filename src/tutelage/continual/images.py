@@ -36,8 +36,8 @@ def data_mixing(
     data: Any = "digits",
     *,
     classes: Sequence[Sequence[int]] | None = None,
-    whitening: str | None = "eigen",
-    whiten_on: str = "test",
+    whitening: str | None = "zca",
+    whiten_on: str = "train",
     activation: ActivationLike = "sigmoid",
     biases: bool = True,
     hidden: int = 8,
@@ -67,10 +67,11 @@ def data_mixing(
     classes : two pairs of classes, optional
         Of the first task and of what is mixed in, labels 0 and 1 in this order. Default: ((0, 5), (2, 7)) of
         Fashion-MNIST, ((0, 1), (2, 7)) of digits. Of each as many images are taken as of the rarest.
-    whitening : {"eigen", "zca"} or None
-        Whether each task's images are whitened by the covariance of that task's own images, and in which coordinates.
-    whiten_on : {"test", "train"}
-        Whose covariance: of the test images, as in the released code, or of those to train on.
+    whitening : {"zca", "eigen"} or None
+        Whether each task's images are whitened by the covariance of that task's own images, and in which coordinates:
+        pixels, or eigenvectors, as in the released code, whose signs are arbitrary and matter (see the notes).
+    whiten_on : {"train", "test"}
+        Whose covariance: of the images to train on, or of the test images, as in the released code.
     activation : str or Activation
         Of hidden units, compiled.
     biases : bool

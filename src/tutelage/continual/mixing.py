@@ -12,7 +12,8 @@ pixel by pixel, with the label that both have; the first task is that of a = 1. 
 
 with the eigenvectors E and eigenvalues of the covariance (around the mean, divided by the number of images) of one set
 of images, that task's own, and :math:`\epsilon = 10^{-5}`. The mean is not subtracted. "eigen" is the released code's:
-the two tasks see their images in eigenbases of their own, which coincide at a = 1; "zca" leaves both in pixels.
+the two tasks see their images in eigenbases of their own, which coincide at a = 1 and are otherwise matched by the order
+of eigenvalues and by arbitrary signs; "zca" leaves both in pixels, and does not depend on either.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 EPSILON = 1e-5
-WHITENINGS, SETS = ("eigen", "zca"), ("test", "train")
+WHITENINGS, SETS = ("zca", "eigen"), ("train", "test")
 CLASSES = {"digits": ((0, 1), (2, 7)), "fashion_mnist": ((0, 5), (2, 7))}
 SIDE = {"fashion_mnist": 32}  # what images are resized to unless told otherwise
 HELD_OUT = 0.2
