@@ -12,8 +12,8 @@ pixel by pixel, with the label that both have; the first task is that of a = 1. 
 
 with the eigenvectors E and eigenvalues of the covariance (around the mean, divided by the number of images) of one set
 of images, that task's own, and :math:`\epsilon = 10^{-5}`. The mean is not subtracted. "eigen" is the released code's:
-the two tasks see their images in eigenbases of their own, which coincide at a = 1 and are otherwise matched by the order
-of eigenvalues and by arbitrary signs; "zca" leaves both in pixels, and does not depend on either.
+the two tasks see their images in eigenbases of their own, which coincide at a = 1 and are else matched by the order
+of eigenvalues, with arbitrary signs; "zca" leaves both in pixels, and depends on neither.
 """
 
 from __future__ import annotations
