@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tutelage.continual.images import data_mixing
 from tutelage.continual.importance import importance
 from tutelage.continual.ode import solve
 from tutelage.continual.phases import Consolidation, Phase, Restart
@@ -15,6 +16,7 @@ __all__ = [
     "Phase",
     "Restart",
     "Teachers",
+    "data_mixing",
     "importance",
     "simulate",
     "solve",

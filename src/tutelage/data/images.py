@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from tutelage.data.folders import fashion_folder
 from tutelage.data.standardise import Standardisation
 from tutelage.data.standardise import standardise as _standardise
 from tutelage.errors import check_choice, check_count, check_number, refuse
@@ -134,17 +135,20 @@ def mnist(standardise: str | Standardisation | None = "global") -> Images:
 
 
 def fashion_mnist(
-    folder: str | os.PathLike[str], split: str = "train", standardise: str | Standardisation | None = "global"
+    folder: str | os.PathLike[str] | None = None,
+    split: str = "train",
+    standardise: str | Standardisation | None = "global",
 ) -> Images:
-    """Return Fashion-MNIST (28 x 28 pixels, N = 784) from its IDX files in a folder of yours.
+    """Return Fashion-MNIST (28 x 28 pixels, N = 784) from its IDX files.
 
     The full MNIST has files of the same names and can be read with this function too.
 
     Parameters
     ----------
-    folder : path
+    folder : path, optional
         Holds ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte`` (or ``t10k-...`` for the test part),
-        each as it is or compressed with the ending ``.gz``.
+        each as it is or compressed with the ending ``.gz``. Default: the folder that the environment variable
+        ``TUTELAGE_DATA`` names, ``fashion-mnist`` in it, or that of Debian's package ``dataset-fashion-mnist``.
     split : {"train", "test"}, default "train"
         The 60,000 images for training or the 10,000 for testing.
     standardise : {"global", "pixel", "whiten"}, Standardisation or None, default "global"
@@ -162,6 +166,7 @@ def fashion_mnist(
     algorithms, arXiv:1708.07747 (2017).
     """
     stem = IDX_SPLITS[check_choice("split", split, IDX_SPLITS)]
+    folder = fashion_folder() if folder is None else folder
     pixels = _read_idx("folder", _find(folder, f"{stem}-images-idx3-ubyte"))
     labels = _read_idx("folder", _find(folder, f"{stem}-labels-idx1-ubyte"))
     if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels):

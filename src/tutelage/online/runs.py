@@ -228,8 +228,10 @@ def limited(cores: int) -> Iterator[None]:
         _limit.reset(token)
 
 
-def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None) -> BaseException | None:
-    """Run all replicas to their last target, as many at a time as there are cores.
+def run_all(
+    runs: list[Run], report: Callable[[float], None], file: Saver | None, announce: bool = True
+) -> BaseException | None:
+    """Run all replicas to their last target, as many at a time as there are cores; `announce` what takes long.
 
     Returns
     -------
@@ -248,7 +250,8 @@ def run_all(runs: list[Run], report: Callable[[float], None], file: Saver | None
                 time.sleep(min(LOOK, 0.002 * (1 + sum(run.steps for run in runs[:1]))))
                 done = _done(runs)
                 report(done)
-                forecast.see(done, sum(run.looked for run in runs) / workers)
+                if announce:
+                    forecast.see(done, sum(run.looked for run in runs) / workers)
                 if file is not None and time.monotonic() - saved > file.interval:
                     file.write(runs)
                     saved = time.monotonic()
