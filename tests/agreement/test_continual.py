@@ -77,9 +77,7 @@ def test_chain_and_weights_agree_in_law(options, rule):
     state = start(dim=12, std=1.0, students=2)
     protocol, replicas, times = [Phase(0, 3.0), Phase(1, 4.0, **options)], 500, [2.0, 3.0, 4.5, 7.0]
     both = [
-        simulate(
-            rule, state, protocol, [2.0, 3.0, 4.5, 7.0], dim=12, replicas=replicas, seed=s, engine=e, progress=False
-        )
+        simulate(rule, state, protocol, times, dim=12, replicas=replicas, seed=s, engine=e, progress=False)
         for s, e in ((1, "chain"), (2, "weights"))
     ]
     for name in ("Q", "R", "heads", "eg"):

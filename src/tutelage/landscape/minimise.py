@@ -88,9 +88,8 @@ def minimise(
 
     The flow leads to the basin that belongs to the start. "auto" then takes turns between the Hessian and the
     Gauss-Newton matrix (Levenberg and Marquardt), and stays with what wins more: at degenerate minima, where Newton's
-    method converges slowly, the second is often faster. Where neither is done soon, the flow is followed on, 10^5 and 10^10 times
-    as far. The result does not depend on the machine's speed, unless
-    `max_seconds` ends it.
+    method converges slowly, the second is often faster. Where neither is done soon, the flow is followed on, 10^5 and
+    10^10 times as far. The result does not depend on the machine's speed, unless `max_seconds` ends it.
 
     Parameters
     ----------
