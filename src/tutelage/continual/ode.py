@@ -90,6 +90,7 @@ def solve(
     >>> ds.eg.dims, bool(ds.eg[1, 0] < 0.01), bool(ds.eg[2, 0] > 0.02)
     (('alpha', 'task'), True, True)
     """
+    check_type("rule", rule, OnlineSGD)
     check_type("state", state, MultiTask)
     check_compiled(rule)
     several = resolve(rule, phases, state.tasks, state.students)
@@ -154,9 +155,11 @@ def _run(
         state = restarted(copied(state, phase.phase.task, phase.phase.copy_head), phase.phase.restart)
         asked = times[len(log.times) :]
         here = asked[asked <= begin + phase.phase.alpha * (1 + 1e-12)] - begin
+        here = np.minimum(here, phase.phase.alpha)
+        end = phase.phase.alpha if len(here) < len(asked) else here[-1]  # what comes after the last time is not asked
         leg = _Leg(rule, phase, state, snapshots.holds(rule, phases, index), rtol, atol)
         try:
-            reached = leg.go(np.minimum(here, phase.phase.alpha), lambda a, b=begin: report(b + a))  # type: ignore[misc]
+            reached = leg.go(here, end, lambda a, b=begin: report(b + a))  # type: ignore[misc]
         except KeyboardInterrupt as interrupt:
             reached, leg.ending = leg.alpha, interrupt
         for time_, each in zip(here, leg.states, strict=False):
@@ -165,6 +168,8 @@ def _run(
             if isinstance(leg.ending, DivergenceError):
                 leg.ending = _diverged(begin + reached)
             return leg.ending
+        if reached >= end * (1 - 1e-12) and end < phase.phase.alpha:
+            return None
         state = state_of(leg.y, state)
         begin += reached
         log.switches.append(begin)
@@ -196,11 +201,11 @@ class _Leg:
         self._velocity, self._both = compiled(rule), units(rule)
         self._model = model_of(rule, phase, state, holds, max(FINE, rtol))
 
-    def go(self, times: np.ndarray, report: Callable[[float], None]) -> float:
-        """Integrate to the end of the phase; return when that was."""
+    def go(self, times: np.ndarray, end: float, report: Callable[[float], None]) -> float:
+        """Integrate to `end`, or to where the phase ends before; return when that was."""
         from tutelage.online.kernels import integrate as kernel
 
-        end, K = self._phase.phase.alpha, self._state.students
+        K = self._state.students
         targets = times if len(times) and times[-1] == end else np.append(times, end)
         out, done = np.empty((len(targets), len(self.y))), 0
         tolerance, bound = np.full(len(self.y), self._atol), BOUND * max(1.0, np.abs(self.y).max())
