@@ -45,6 +45,7 @@ def solve(
     *,
     rtol: float = 1e-8,
     atol: float = 1e-10,
+    snapshots: bool = False,
     progress: bool = True,
 ) -> xarray.Dataset:
     r"""Integrate the equations of motion through all phases (:mod:`tutelage.continual.equations`).
@@ -63,6 +64,9 @@ def solve(
         in the logarithm of the time since its beginning.
     rtol, atol : float
         Tolerance of each step.
+    snapshots : bool
+        Whether to follow the student's overlaps with itself at the end of every phase. Else only those are known that
+        consolidations hold on to.
     progress : bool
         Whether to draw a bar after two seconds, if standard error is a terminal.
 
@@ -71,8 +75,11 @@ def solve(
     xarray.Dataset
         ``eg`` (alpha, task), ``Q`` (alpha, student, student_), ``R`` (alpha, student, teacher) with all teachers' units
         stacked, ``heads`` (alpha, head, student), ``phase`` (alpha), ``switch`` (phase_end), the times at which phases
-        end; ``T``, ``readouts`` and the start. Where a phase ends early (``until``) the later ones begin earlier, and
-        times beyond the end of all are missing. After Ctrl-C: what was reached, with a warning.
+        end, ``eg_switch``, ``Q_switch``, ``R_switch`` and ``heads_switch`` (phase_end first) the state there, before
+        anything is copied or drawn anew; ``T``, ``readouts`` and the start. With snapshots ``S`` (alpha, phase_end,
+        student, student_), overlaps :math:`w_k \cdot w_l / N` with the student at the end of a phase, missing before.
+        Where a phase ends early (``until``) the later ones begin earlier, and times beyond the end of all are missing.
+        After Ctrl-C: what was reached, with a warning.
 
     Raises
     ------
@@ -98,8 +105,9 @@ def solve(
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     log = Log(state, rule)
     with progress_bar("ODE", times[-1], progress) as bar:
-        ending = _run(rule, state, several, times, rtol, atol, log, bar.update)
+        ending = _run(rule, state, several, times, rtol, atol, snapshots, log, bar.update)
     settings = {"view": "continual ode", "rule": describe(rule), "rtol": rtol, "atol": atol, "alpha": times.tolist()}
+    settings["snapshots"] = snapshots
     settings["phases"] = [described(each.phase) for each in several]
     result = dataset(log, state, settings)
     if isinstance(ending, DivergenceError):
@@ -142,13 +150,14 @@ def _run(
     times: np.ndarray,
     rtol: float,
     atol: float,
+    all_snapshots: bool,
     log: Log,
     report: Callable[[float], None],
 ) -> Any:
     """Go through all phases; return None, or the error that ended it."""
     snapshots, begin = Snapshots(), 0.0
     if times[0] == 0:
-        log.note(0.0, 0, state)
+        log.note(0.0, 0, state, {})
     for index, phase in enumerate(phases):
         if len(log.times) == len(times):
             return None
@@ -163,7 +172,7 @@ def _run(
         except KeyboardInterrupt as interrupt:
             reached, leg.ending = leg.alpha, interrupt
         for time_, each in zip(here, leg.states, strict=False):
-            log.note(begin + time_, index, each)
+            log.note(begin + time_, index, each, snapshots.first)
         if leg.ending is not None:
             if isinstance(leg.ending, DivergenceError):
                 leg.ending = _diverged(begin + reached)
@@ -172,8 +181,8 @@ def _run(
             return None
         state = state_of(leg.y, state)
         begin += reached
-        log.switches.append(begin)
-        if wanted(phases, index):
+        log.end(begin, state)
+        if all_snapshots or wanted(phases, index):
             snapshots.first[index], snapshots.states[index] = state.teachers, state
             state = with_snapshot(state)
     return None
