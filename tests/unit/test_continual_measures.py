@@ -16,6 +16,7 @@ from tutelage.continual import (
     node_fisher,
     norm_entropy,
     reuse_fraction,
+    simulate,
     solve,
     summary,
     transfer,
@@ -107,10 +108,7 @@ def test_replicas_keep_their_dimension():
 
 def test_replicas_that_switch_at_different_times():
     ds = SEVERAL.copy(deep=True)
-    phase = np.stack([ds.phase.values] * 3)
-    phase[1, 4:10] = 0  # the second replica switches later
-    ds = ds.assign_coords(phase=(("replica", "alpha"), phase))
-    ds["switch"].values[1, 0] = TIMES[9]
+    ds["switch"].values[1, 0] = TIMES[9]  # the second replica switches later
     ds["eg_switch"].values[1, 0] = ds.eg.values[1, 9]
     curve = forgetting(ds)
     assert np.isnan(curve[1, :6]).all()
@@ -118,6 +116,32 @@ def test_replicas_that_switch_at_different_times():
     np.testing.assert_allclose(curve[0], forgetting(SOLVED[0]))
     np.testing.assert_allclose(summary(curve, 2).rate[1], curve[1, 7] / (TIMES[11] - TIMES[9]))
     np.testing.assert_allclose(summary(curve).end, curve[:, -1])
+
+
+def test_of_simulations_the_state_at_the_switch_may_be_a_stored_one():
+    for ds in (DS, SEVERAL):
+        bare = ds.drop_vars([f"{name}_switch" for name in ("eg", "Q", "R", "heads")])
+        np.testing.assert_allclose(forgetting(bare), forgetting(ds), atol=1e-9)
+        np.testing.assert_allclose(mask_importance(RULE, bare, 0), mask_importance(RULE, ds, 0), atol=1e-9)
+        np.testing.assert_allclose(reuse_fraction(RULE, bare), reuse_fraction(RULE, ds), atol=1e-9)
+        with pytest.raises(tl.ArgumentError, match="ask for that time, but has none of phase 0"):
+            forgetting(bare.isel(alpha=[0, 1, 2, 4, 5]))
+
+
+@pytest.mark.parametrize("engine", ["chain", "weights"])
+def test_simulations_forget_as_theory_says(engine):
+    N, phases = 500, [Phase(0, 10.0 + 0.4 / 500), Phase(1, 10)]  # the first ends between two steps
+    alpha = np.concatenate([[5.0, phases[0].alpha], phases[0].alpha + np.arange(1.0, 10.0)])
+    start = MultiTask.random(2, two_teachers(dim=400), 0.5, 0.5, seed=1)
+    sim = simulate(RULE, start, phases, alpha, dim=N, replicas=8, engine=engine)
+    ode = solve(RULE, start, phases, alpha)
+    for measure in (forgetting, transfer):
+        found, wanted = measure(sim, scale="linear"), measure(ode, scale="linear")
+        assert found.dims == ("replica", "alpha")
+        assert found.shape == (8, 9)
+        sem = found.std("replica", ddof=1).values / np.sqrt(8)
+        assert (abs(found.mean("replica").values - wanted.values) < 4 * sem + 0.005).all()
+    np.testing.assert_allclose(mask_importance(RULE, sim, 0).mean("replica"), mask_importance(RULE, ode, 0), atol=0.02)
 
 
 # -------------------------------------------------------------------------------------------------- units

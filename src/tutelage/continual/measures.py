@@ -123,8 +123,8 @@ def equal_competence(ds: xarray.Dataset, phase: int = 1) -> xarray.DataArray:
     task has no larger error than the old one had at the switch; NaN if that does not happen.
     """
     old = _task(ds, phase - 1)
-    eg = _within(ds, phase).eg
-    known = eg.sel(task=_task(ds, phase)) <= _at_end(ds, phase - 1).eg.sel(task=old)
+    then, eg = _at_end(ds, phase - 1).eg, _within(ds, phase).eg
+    known = eg.sel(task=_task(ds, phase)) <= then.sel(task=old)
     first = known & (known.cumsum("alpha") == 1)
     return eg.sel(task=old).where(first).max("alpha")
 
@@ -231,7 +231,7 @@ def _diagonal(Q: Any) -> Any:
 
 
 def _checked(ds: Any) -> Any:
-    missing = [n for n in ("eg", "Q", "R", "heads", "switch", "eg_switch") if n not in getattr(ds, "variables", ())]
+    missing = [n for n in ("eg", "Q", "R", "heads", "switch") if n not in getattr(ds, "variables", ())]
     if missing:
         raise refuse(
             "ds", "be a dataset of continual.solve or simulate", f"is {type(ds).__name__} without {missing[0]}"
@@ -252,16 +252,31 @@ def _task(ds: Any, phase: int) -> int:
 
 
 def _at_end(ds: Any, phase: int) -> Any:
-    """Return eg, Q, R and heads at the end of a phase."""
+    """Return eg, Q, R and heads at the end of a phase: those kept for it, or of a stored time that is the same."""
     if not 0 <= check_count("phase", phase, minimum=-1) < _checked(ds).sizes["phase_end"]:
         raise refuse("phase", f"be one of the {ds.sizes['phase_end']} that came to an end", f"is {phase}")
     names = {f"{name}_switch": name for name in ("eg", "Q", "R", "heads")}
-    return ds[list(names)].isel(phase_end=phase).rename(names)
+    if all(name in ds for name in names):
+        return ds[list(names)].isel(phase_end=phase).rename(names)
+    away = abs(ds.alpha - ds.switch.isel(phase_end=phase)).fillna(0.0)
+    if not (away.min("alpha") <= _slack(ds)).all():
+        raise refuse("ds", "hold the state at the end of a phase: ask for that time", f"has none of phase {phase}")
+    return ds[list(names.values())].isel(alpha=away.argmin("alpha")).drop_vars(["alpha", "phase"], errors="ignore")
+
+
+def _slack(ds: Any) -> float:
+    """Return how far a stored time may be from what it stands for: half a step of a simulation."""
+    return 0.5000001 / json.loads(ds.attrs["settings"]).get("dim", 1e12)
 
 
 def _within(ds: Any, phase: int) -> Any:
     """Return a dataset at the times of a phase; those that not all replicas have in it are missing in the others."""
-    inside = ds.phase == phase
+    alpha, ends = ds.alpha, ds.switch
+    inside = alpha >= 0
+    if phase > 0:
+        inside = inside & (alpha > ends.isel(phase_end=phase - 1) + _slack(ds))
+    if phase < ends.sizes["phase_end"]:
+        inside = inside & ~(alpha > ends.isel(phase_end=phase) + _slack(ds))
     if not inside.any():
         raise refuse("phase", "have stored times", f"{phase} has none")
     moving = [name for name in ds.data_vars if "alpha" in ds[name].dims]
