@@ -190,7 +190,6 @@ BAD = {
     "task": (Phase(2, 1.0), "phases[1]: Argument `task` must be one of 0, ..., 1, but is 2."),
     "replay": (Phase(1, 1.0, replay={5: 0.1}), "phases[1]: Argument `task` must be one of 0, ..., 1, but is 5."),
     "noise": (Phase(1, 1.0, noise=(0.1, 0.2, 0.3)), "phases[1]: Argument `noise` must be one number, or one for each"),
-    "loud": (Phase(1, 1.0, noise=-0.1), "phases[1]: Argument `noise` must be a finite number >= 0"),
     "units": (Phase(1, 1.0, freeze_units=[2]), "phases[1]: Argument `freeze_units` must be units of 0, ..., 1"),
     "anchor": (Phase(1, 1.0, consolidate=Consolidation(1.0, anchor=1)), "phases[1]: Argument `anchor` must be an earl"),
     "own": (Phase(1, 1.0, consolidate=Consolidation(1.0, (1.0,))), "phases[1]: Argument `importance` must be one numb"),
@@ -206,16 +205,30 @@ def test_phases_that_cannot_be_are_named(phase, says):
     assert str(caught.value).startswith(says)
 
 
-PHASE = {
-    "task": -1, "alpha": 0.0, "lr": -1.0, "lr_readout": -1.0, "weight_decay": -0.1, "until": -1.0, "input_noise": -1.0,
-    "consolidate": 3.0, "restart": "all", "replay": {1: 0.1}, "interleave": (1, 2),
-}  # fmt: skip
+PHASE = [
+    ("task", -1), ("task", 0.5), ("alpha", 0.0), ("alpha", np.inf), ("lr", -1.0), ("lr_readout", -1.0),
+    ("weight_decay", -0.1), ("until", -1.0), ("input_noise", -1.0), ("consolidate", 3.0), ("consolidate", None),
+    ("restart", "all"), ("replay", {1: 0.1}), ("replay", [0.1]), ("interleave", (1, 2)), ("interleave", 3),
+    ("noise", -0.1), ("noise", (0.1, -0.2)), ("noise", "loud"), ("freeze_units", [-1]), ("freeze_units", [0.5]),
+    ("task of replay", {"first": 0.1}),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "value"), PHASE.items())
+@pytest.mark.parametrize(("name", "value"), PHASE)
 def test_settings_of_phases_are_checked(name, value):
     with pytest.raises(tl.ArgumentError, match=f"Argument `{name}"):
-        Phase(**{"task": 1, "alpha": 1.0} | {name: value})
+        Phase(**{"task": 1, "alpha": 1.0} | {name.removeprefix("task of "): value})
+
+
+def test_settings_may_be_numpys():
+    mine = Phase(np.int64(1), np.float64(20), noise=np.array([0.1, 0.2]), freeze_units=np.array([1]),
+                 interleave=np.array([3, 1, 0]), consolidate=Consolidation(1.0, np.array([1.0, 2.0])))  # fmt: skip
+    plain = Phase(
+        1, 20.0, noise=(0.1, 0.2), freeze_units=[1], interleave=(3, 1, 0), consolidate=Consolidation(1.0, (1, 2))
+    )
+    assert mine == plain
+    assert both(mine).identical(both(plain))
+    assert Phase(1, 1.0, freeze_units=1).freeze_units == (1,)
 
 
 def test_shares_of_replay_are_checked():
@@ -238,6 +251,8 @@ REFUSED = {
     "dim": lambda: Restart(dim=0),
     "phases": lambda: solve(RULE, START, []),
     "phases[0]": lambda: solve(RULE, START, [3]),
+    "restart": lambda: solve(RULE, START, Phase(0, 1.0, restart=Restart(dim=3))),
+    "seed": lambda: Restart(seed=-1),
     "state": lambda: solve(RULE, START.overlaps(0), Phase(0, 1.0)),
     "rule": lambda: solve("erf", START, Phase(0, 1.0)),
     "rtol": lambda: solve(RULE, START, Phase(0, 1.0), rtol=0.0),
@@ -251,6 +266,12 @@ def test_what_cannot_be_is_refused(name, make):
     with pytest.raises(tl.ArgumentError) as caught:
         make()
     assert str(caught.value).startswith(f"Argument `{name}` must ")
+
+
+@pytest.mark.parametrize("importance", [None, [-1.0, 1.0], [np.nan, 1.0], []])
+def test_importance_that_cannot_be_is_refused(importance):
+    with pytest.raises(tl.ArgumentError, match="Argument `importance` must "):
+        Consolidation(1.0, importance)
 
 
 def test_weights_of_fixed_length_are_refused():
