@@ -524,6 +524,9 @@ def test_many_tasks_are_colours_and_are_not_named():
 
 def test_several_tasks_refuse():
     ds = tasks_in_a_row()
+    refused("`ode` must be of one task (ds.sel(task=0))", plot.learning_curve, ds)
+    (line,) = plot.learning_curve(ds.sel(task=1)).axes[0].lines
+    np.testing.assert_array_equal(line.get_ydata(), ds.eg[1:, 1])
     refused("`ds, sim` must hold at least one dataset", plot.continual, None)
     refused("`ds` must be a dataset of eg, heads", plot.continual, theory())
     refused("give it as `sim`", plot.continual, with_replicas(ds))

@@ -226,6 +226,8 @@ def _check_dataset(name: str, ds: Any, needed: Sequence[str], log: bool = False)
         raise refuse(name, f"be a dataset of {', '.join(needed)} in alpha, as solve and simulate return", what)
     if name == "ode" and "replica" in ds.dims:
         raise refuse("ode", "be theory, without replicas", f"has {ds.sizes['replica']}; a simulation is given as `sim`")
+    if log and "task" in ds.dims:
+        raise refuse(name, "be of one task (ds.sel(task=0)); tl.plot.continual draws all", f"has {ds.sizes['task']}")
     shown = ds.sel(alpha=ds["alpha"] > 0) if log else ds
     if not shown.sizes["alpha"]:
         raise refuse(name, "hold a time alpha > 0", "holds alpha = 0 alone")
