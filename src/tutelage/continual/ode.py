@@ -73,11 +73,11 @@ def solve(
     Returns
     -------
     xarray.Dataset
-        ``eg`` (alpha, task), ``Q`` (alpha, student, student_), ``R`` (alpha, student, teacher) with all teachers' units
+        ``eg`` (alpha, task), ``Q`` (alpha, student, student), ``R`` (alpha, student, teacher) with all teachers' units
         stacked, ``heads`` (alpha, head, student), ``phase`` (alpha), ``switch`` (phase_end), the times at which phases
         end, ``eg_switch``, ``Q_switch``, ``R_switch`` and ``heads_switch`` (phase_end first) the state there, before
         anything is copied or drawn anew; ``T``, ``readouts`` and the start. With snapshots ``S`` (alpha, phase_end,
-        student, student_), overlaps :math:`w_k \cdot w_l / N` with the student at the end of a phase, missing before.
+        student, student), overlaps :math:`w_k \cdot w_l / N` with the student at the end of a phase, missing before.
         Where a phase ends early (``until``) the later ones begin earlier, and times beyond the end of all are missing.
         After Ctrl-C: what was reached, with a warning.
 

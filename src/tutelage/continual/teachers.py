@@ -24,7 +24,7 @@ class Teachers:
     Parameters
     ----------
     weights : array, shape (F, N)
-        Units of all teachers; |w|^2 is of order N.
+        Units of all teachers; their squared lengths are of order N.
     readouts : array, shape (tasks, F)
         Zero outside of the task's teacher. Units that teachers share have several readouts.
 
