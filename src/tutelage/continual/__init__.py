@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from tutelage.continual.images import data_mixing
 from tutelage.continual.importance import importance
+from tutelage.continual.measures import (
+    displacement,
+    equal_competence,
+    forgetting,
+    mask_importance,
+    node_fisher,
+    norm_entropy,
+    reuse_fraction,
+    summary,
+    transfer,
+)
 from tutelage.continual.ode import solve
 from tutelage.continual.phases import Consolidation, Phase, Restart
 from tutelage.continual.simulation import simulate
@@ -17,9 +28,18 @@ __all__ = [
     "Restart",
     "Teachers",
     "data_mixing",
+    "displacement",
+    "equal_competence",
+    "forgetting",
     "importance",
+    "mask_importance",
+    "node_fisher",
+    "norm_entropy",
+    "reuse_fraction",
     "simulate",
     "solve",
+    "summary",
     "teachers",
+    "transfer",
     "two_teachers",
 ]

@@ -65,7 +65,7 @@ def importance(rule: OnlineSGD, state: MultiTask, task: int, kind: str = "node",
 def strengths(rule: OnlineSGD, state: MultiTask, task: int, given: Consolidation, noise: float) -> np.ndarray:
     """Return lambda Omega_k of a consolidation whose anchor is this state, (K,)."""
     if not isinstance(given.importance, str):
-        omega = np.array([check_number("importance", x, minimum=0) for x in given.importance])
+        omega = np.array(given.importance)
     elif given.importance == "weights":
         raise refuse("importance", 'be no "weights" without weights: simulate with engine="weights"', 'is "weights"')
     else:

@@ -45,6 +45,7 @@ def solve(
     *,
     rtol: float = 1e-8,
     atol: float = 1e-10,
+    snapshots: bool = False,
     progress: bool = True,
 ) -> xarray.Dataset:
     r"""Integrate the equations of motion through all phases (:mod:`tutelage.continual.equations`).
@@ -63,16 +64,22 @@ def solve(
         in the logarithm of the time since its beginning.
     rtol, atol : float
         Tolerance of each step.
+    snapshots : bool
+        Whether to follow the student's overlaps with itself at the end of every phase. Else only those are known that
+        consolidations hold on to.
     progress : bool
         Whether to draw a bar after two seconds, if standard error is a terminal.
 
     Returns
     -------
     xarray.Dataset
-        ``eg`` (alpha, task), ``Q`` (alpha, student, student_), ``R`` (alpha, student, teacher) with all teachers' units
+        ``eg`` (alpha, task), ``Q`` (alpha, student, student), ``R`` (alpha, student, teacher) with all teachers' units
         stacked, ``heads`` (alpha, head, student), ``phase`` (alpha), ``switch`` (phase_end), the times at which phases
-        end; ``T``, ``readouts`` and the start. Where a phase ends early (``until``) the later ones begin earlier, and
-        times beyond the end of all are missing. After Ctrl-C: what was reached, with a warning.
+        end, ``eg_switch``, ``Q_switch``, ``R_switch`` and ``heads_switch`` (phase_end first) the state there, before
+        anything is copied or drawn anew; ``T``, ``readouts`` and the start. With snapshots ``S`` (alpha, phase_end,
+        student, student), overlaps :math:`w_k \cdot w_l / N` with the student at the end of a phase, missing before.
+        Where a phase ends early (``until``) the later ones begin earlier, and times beyond the end of all are missing.
+        After Ctrl-C: what was reached, with a warning.
 
     Raises
     ------
@@ -90,6 +97,7 @@ def solve(
     >>> ds.eg.dims, bool(ds.eg[1, 0] < 0.01), bool(ds.eg[2, 0] > 0.02)
     (('alpha', 'task'), True, True)
     """
+    check_type("rule", rule, OnlineSGD)
     check_type("state", state, MultiTask)
     check_compiled(rule)
     several = resolve(rule, phases, state.tasks, state.students)
@@ -97,8 +105,9 @@ def solve(
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     log = Log(state, rule)
     with progress_bar("ODE", times[-1], progress) as bar:
-        ending = _run(rule, state, several, times, rtol, atol, log, bar.update)
+        ending = _run(rule, state, several, times, rtol, atol, snapshots, log, bar.update)
     settings = {"view": "continual ode", "rule": describe(rule), "rtol": rtol, "atol": atol, "alpha": times.tolist()}
+    settings["snapshots"] = snapshots
     settings["phases"] = [described(each.phase) for each in several]
     result = dataset(log, state, settings)
     if isinstance(ending, DivergenceError):
@@ -141,34 +150,39 @@ def _run(
     times: np.ndarray,
     rtol: float,
     atol: float,
+    all_snapshots: bool,
     log: Log,
     report: Callable[[float], None],
 ) -> Any:
     """Go through all phases; return None, or the error that ended it."""
     snapshots, begin = Snapshots(), 0.0
     if times[0] == 0:
-        log.note(0.0, 0, state)
+        log.note(0.0, 0, state, {})
     for index, phase in enumerate(phases):
         if len(log.times) == len(times):
             return None
         state = restarted(copied(state, phase.phase.task, phase.phase.copy_head), phase.phase.restart)
         asked = times[len(log.times) :]
         here = asked[asked <= begin + phase.phase.alpha * (1 + 1e-12)] - begin
+        here = np.minimum(here, phase.phase.alpha)
+        end = phase.phase.alpha if len(here) < len(asked) else here[-1]  # what comes after the last time is not asked
         leg = _Leg(rule, phase, state, snapshots.holds(rule, phases, index), rtol, atol)
         try:
-            reached = leg.go(np.minimum(here, phase.phase.alpha), lambda a, b=begin: report(b + a))  # type: ignore[misc]
+            reached = leg.go(here, end, lambda a, b=begin: report(b + a))  # type: ignore[misc]
         except KeyboardInterrupt as interrupt:
             reached, leg.ending = leg.alpha, interrupt
         for time_, each in zip(here, leg.states, strict=False):
-            log.note(begin + time_, index, each)
+            log.note(begin + time_, index, each, snapshots.first)
         if leg.ending is not None:
             if isinstance(leg.ending, DivergenceError):
                 leg.ending = _diverged(begin + reached)
             return leg.ending
+        if reached >= end * (1 - 1e-12) and end < phase.phase.alpha:
+            return None
         state = state_of(leg.y, state)
         begin += reached
-        log.switches.append(begin)
-        if wanted(phases, index):
+        log.end(begin, state)
+        if all_snapshots or wanted(phases, index):
             snapshots.first[index], snapshots.states[index] = state.teachers, state
             state = with_snapshot(state)
     return None
@@ -196,11 +210,11 @@ class _Leg:
         self._velocity, self._both = compiled(rule), units(rule)
         self._model = model_of(rule, phase, state, holds, max(FINE, rtol))
 
-    def go(self, times: np.ndarray, report: Callable[[float], None]) -> float:
-        """Integrate to the end of the phase; return when that was."""
+    def go(self, times: np.ndarray, end: float, report: Callable[[float], None]) -> float:
+        """Integrate to `end`, or to where the phase ends before; return when that was."""
         from tutelage.online.kernels import integrate as kernel
 
-        end, K = self._phase.phase.alpha, self._state.students
+        K = self._state.students
         targets = times if len(times) and times[-1] == end else np.append(times, end)
         out, done = np.empty((len(targets), len(self.y))), 0
         tolerance, bound = np.full(len(self.y), self._atol), BOUND * max(1.0, np.abs(self.y).max())

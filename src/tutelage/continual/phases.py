@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.errors import ArgumentError, check_choice, check_count, check_number, check_type, refuse
+from tutelage.errors import ArgumentError, check_choice, check_count, check_number, check_type, check_vector, refuse
 from tutelage.online.rule import OnlineSGD
 
 __all__ = ["Consolidation", "Phase", "Resolved", "Restart", "resolve"]
@@ -49,8 +49,12 @@ class Consolidation:
 
     def __post_init__(self) -> None:
         check_number("strength", self.strength, minimum=0)
-        if isinstance(self.importance, str):
+        if isinstance(self.importance, str) or self.importance is None:
             check_choice("importance", self.importance, IMPORTANCE)
+        else:
+            object.__setattr__(self, "importance", tuple(check_vector("importance", self.importance, "K").tolist()))
+            for value in self.importance:
+                check_number("importance", value, minimum=0)
         check_count("samples", self.samples)
 
 
@@ -80,6 +84,7 @@ class Restart:
         check_number("std", self.std, minimum=0, strict=True)
         if self.head_std is not None:
             check_number("head_std", self.head_std, minimum=0)
+        check_count("seed", self.seed, minimum=0)
         check_count("dim", self.dim)
 
 
@@ -140,32 +145,42 @@ class Phase:
     until: float | None = None
 
     def __post_init__(self) -> None:
-        check_count("task", self.task, minimum=0)
-        check_number("alpha", self.alpha, minimum=0, strict=True)
+        object.__setattr__(self, "task", check_count("task", self.task, minimum=0))
+        object.__setattr__(self, "alpha", check_number("alpha", self.alpha, minimum=0, strict=True))
         for name in ("lr", "lr_readout", "weight_decay", "until"):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name), minimum=0)
         check_number("input_noise", self.input_noise, minimum=0)
+        if self.noise is not None:
+            levels = check_vector("noise", self.noise, "tasks").tolist()
+            for level in levels:
+                check_number("noise", level, minimum=0)
+            object.__setattr__(self, "noise", levels[0] if np.isscalar(self.noise) else tuple(levels))
         several = self.consolidate if isinstance(self.consolidate, (tuple, list)) else (self.consolidate,)
         for each in several:
             check_type("consolidate", each, Consolidation)
         object.__setattr__(self, "consolidate", tuple(several))
-        object.__setattr__(self, "freeze_units", tuple(self.freeze_units))
+        units = [self.freeze_units] if np.isscalar(self.freeze_units) else self.freeze_units
+        object.__setattr__(self, "freeze_units", tuple(check_count("freeze_units", k, minimum=0) for k in units))
         if self.restart is not None:
             check_type("restart", self.restart, Restart)
         if self.replay is not None and self.interleave is not None:
             raise refuse("replay, interleave", "be given one at a time", "are given both")
         if self.replay is not None:
+            check_type("replay", self.replay, Mapping)
+            tasks = [check_count("task of replay", task, minimum=0) for task in self.replay]
+            object.__setattr__(self, "replay", dict(zip(tasks, self.replay.values(), strict=True)))
             shares = [check_number(f"replay[{task}]", share, minimum=0) for task, share in self.replay.items()]
             if sum(shares) > 1 or self.task in self.replay:
                 raise refuse("replay", "be shares of other tasks, at most 1 in all", f"is {dict(self.replay)}")
         if self.interleave is not None:
-            if len(self.interleave) != 3:
-                raise refuse("interleave", "be (n, d, other task)", f"is {self.interleave}")
+            if np.isscalar(self.interleave) or len(self.interleave) != 3:
+                raise refuse("interleave", "be (n, d, other task)", f"is {self.interleave!r}")
             n, d, other = self.interleave
             check_count("interleave[0]", n), check_count("interleave[1]", d)
             if check_count("interleave[2]", other, minimum=0) == self.task:
                 raise refuse("interleave[2]", "be another task", f"is {other}, too")
+            object.__setattr__(self, "interleave", (int(n), int(d), int(other)))
 
     @property
     def shares(self) -> dict[int, float]:
@@ -219,7 +234,7 @@ def resolve(rule: OnlineSGD, phases: Sequence[Phase] | Phase, tasks: int, studen
     check_type("rule", rule, OnlineSGD)
     if rule.constraint is not None:
         raise refuse("rule", "have no constraint in continual learning", f"has {rule.constraint!r}")
-    several: list[Phase] = [phases] if isinstance(phases, Phase) else list(phases)
+    several: list[Phase] = [phases] if isinstance(phases, Phase) else list(phases or ())
     if not several:
         raise refuse("phases", "be at least one", "are none")
     result = []
@@ -244,12 +259,12 @@ def _resolve(rule: OnlineSGD, phase: Phase, index: int, tasks: int, students: in
     for task, share in phase.shares.items():
         shares[task] = share
     given = rule.noise if phase.noise is None else phase.noise
-    noise = np.array([check_number("noise", x, minimum=0) for x in np.atleast_1d(np.asarray(given, float))])
+    noise = np.atleast_1d(np.asarray(given, float))
     if noise.size not in (1, tasks):
         raise refuse("noise", f"be one number, or one for each of {tasks} tasks", f"has {noise.size}")
     moves = np.ones(students)
     for unit in phase.freeze_units:
-        if not 0 <= check_count("freeze_units", unit, minimum=0) < students:
+        if unit >= students:
             raise refuse("freeze_units", f"be units of 0, ..., {students - 1}", f"has {unit}")
         moves[unit] = 0.0
     if phase.freeze_features:
@@ -260,7 +275,7 @@ def _resolve(rule: OnlineSGD, phase: Phase, index: int, tasks: int, students: in
         if not 0 <= anchor < index:
             raise refuse("anchor", "be an earlier phase", "has none before it" if index == 0 else f"is {anchor}")
         anchors.append(anchor)
-        if not isinstance(each.importance, str) and len(np.atleast_1d(each.importance)) != students:
+        if not isinstance(each.importance, str) and len(each.importance) != students:
             raise refuse("importance", f"be one number for each of {students} units", f"is {each.importance}")
     heads = not phase.freeze_heads
     return Resolved(

@@ -11,6 +11,7 @@ from tutelage.continual.importance import strengths
 from tutelage.continual.phases import Resolved, Restart
 from tutelage.continual.state import MultiTask
 from tutelage.continual.vector import unchecked
+from tutelage.errors import refuse
 from tutelage.online.rule import OnlineSGD
 
 __all__ = ["Snapshots", "copied", "restarted", "with_snapshot"]
@@ -65,9 +66,12 @@ def restarted(state: MultiTask, how: Restart | None) -> MultiTask:
         values, vectors = np.linalg.eigh(state.T)
         frame = vectors * np.sqrt(np.maximum(values, 0.0))
         K, F = R.shape
+        if how.dim < K + F:
+            raise refuse(
+                "restart", f"be in dim >= {K + F}, the units of student, teachers and snapshots", f"has {how.dim}"
+            )
         along = rng.standard_normal((K, F))
-        free = how.dim - F - np.arange(K)
-        beyond = np.tril(rng.standard_normal((K, K)), -1) + np.diag(np.sqrt(rng.chisquare(np.maximum(free, 1))))
+        beyond = np.tril(rng.standard_normal((K, K)), -1) + np.diag(np.sqrt(rng.chisquare(how.dim - F - np.arange(K))))
         R = how.std / np.sqrt(how.dim) * along @ frame.T
         Q = how.std**2 / how.dim * (along @ along.T + beyond @ beyond.T)
     if how.what != "features":

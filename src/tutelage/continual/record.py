@@ -31,14 +31,22 @@ class Log:
     R: list[np.ndarray] = field(default_factory=list)
     heads: list[np.ndarray] = field(default_factory=list)
     switches: list[float] = field(default_factory=list)
+    ends: list[MultiTask] = field(default_factory=list)
+    S: list[dict[int, np.ndarray]] = field(default_factory=list)
 
-    def note(self, alpha: float, phase: int, state: MultiTask) -> None:
-        """Keep a state, without its overlaps with snapshots."""
+    def note(self, alpha: float, phase: int, state: MultiTask, first: dict[int, int]) -> None:
+        """Keep a state; `first`, of each snapshot's phase, is where it begins among the fixed fields."""
         self.times.append(alpha)
         self.phases.append(phase)
         self.Q.append(state.Q)
         self.R.append(state.R[:, : self.begin.teachers])
         self.heads.append(state.heads)
+        self.S.append({end: state.R[:, begin : begin + state.students] for end, begin in first.items()})
+
+    def end(self, alpha: float, state: MultiTask) -> None:
+        """Keep the state at the end of a phase."""
+        self.switches.append(alpha)
+        self.ends.append(state)
 
 
 def errors_of(rule: OnlineSGD, begin: MultiTask, Q: np.ndarray, R: np.ndarray, heads: np.ndarray) -> np.ndarray:
@@ -53,10 +61,20 @@ def errors_of(rule: OnlineSGD, begin: MultiTask, Q: np.ndarray, R: np.ndarray, h
 def dataset(log: Log, begin: MultiTask, settings: dict[str, Any]) -> xarray.Dataset:
     """Return the dataset of a run."""
     K, F, H = begin.students, begin.teachers, len(begin.heads)
-    Q, R = np.array(log.Q).reshape(-1, K, K), np.array(log.R).reshape(-1, K, F)
-    heads = np.array(log.heads).reshape(-1, H, K)
-    arrays = {"eg": errors_of(log.rule, begin, Q, R, heads), "Q": Q, "R": R, "heads": heads}
-    return labelled(arrays, np.array(log.times), np.array(log.phases, int), np.array(log.switches), begin, settings)
+
+    def arrays_of(Q: list[np.ndarray], R: list[np.ndarray], heads: list[np.ndarray]) -> dict[str, np.ndarray]:
+        shaped = np.array(Q).reshape(-1, K, K), np.array(R).reshape(-1, K, F), np.array(heads).reshape(-1, H, K)
+        return dict(zip(("eg", "Q", "R", "heads"), (errors_of(log.rule, begin, *shaped), *shaped), strict=True))
+
+    arrays = arrays_of(log.Q, log.R, log.heads)
+    if any(log.S):
+        arrays["S"] = np.full((len(log.times), len(log.switches), K, K), np.nan)
+        for row, held in zip(arrays["S"], log.S, strict=True):
+            for end, overlaps in held.items():
+                row[end] = overlaps
+    ends = arrays_of([each.Q for each in log.ends], [each.R[:, :F] for each in log.ends], [e.heads for e in log.ends])
+    times = np.array(log.times), np.array(log.phases, int), np.array(log.switches)
+    return labelled(arrays, *times, begin, settings, ends)
 
 
 LABELS = {
@@ -66,8 +84,15 @@ LABELS = {
     "heads": "heads of the student",
     "T": "overlap of the units of all teachers",
     "readouts": "readouts of the tasks",
+    "S": "overlap of the student with itself at the ends of phases",
 }
-DIMS = {"eg": ("task",), "Q": ("student", "student_"), "R": ("student", "teacher"), "heads": ("head", "student")}
+DIMS = {
+    "eg": ("task",),
+    "Q": ("student", "student_"),
+    "R": ("student", "teacher"),
+    "heads": ("head", "student"),
+    "S": ("phase_end", "student", "student_"),
+}
 
 
 def labelled(
@@ -77,18 +102,24 @@ def labelled(
     switches: np.ndarray,
     begin: MultiTask,
     settings: dict[str, Any],
+    ends: dict[str, np.ndarray] | None = None,
 ) -> xarray.Dataset:
-    """Return arrays, times first or after a leading axis of replicas, as a dataset with its provenance."""
+    """Return arrays, times first or after a leading axis of replicas, as a dataset with its provenance.
+
+    `ends` are the same at the ends of phases, which come in place of times: they become `eg_switch`, `Q_switch`, ...
+    """
     import xarray
 
     from tutelage import __version__
 
     data: dict[str, Any] = {}
-    for name, array in arrays.items():
-        of = name.removesuffix("_mean").removesuffix("_sem")
-        dims = ("alpha", *DIMS[of])
+    late = {f"{name}_switch": array for name, array in (ends or {}).items()}
+    for name, array in (arrays | late).items():
+        of, _, what = name.partition("_")
+        dims = ("phase_end" if what == "switch" else "alpha", *DIMS[of])
         lead = ("replica",) * (array.ndim - len(dims))
-        data[name] = ((*lead, *dims), array, {"long_name": LABELS[of]} if of == name else {})
+        label = LABELS[of] + " at the ends of phases" * (what == "switch")
+        data[name] = ((*lead, *dims), array, {"long_name": label} if what in ("", "switch") else {})
     data["T"] = (("teacher", "teacher_"), begin.T, {"long_name": LABELS["T"]})
     data["readouts"] = (("task", "teacher"), begin.readouts, {"long_name": LABELS["readouts"]})
     for name in ("Q", "R", "heads"):

@@ -24,7 +24,7 @@ class Teachers:
     Parameters
     ----------
     weights : array, shape (F, N)
-        Units of all teachers; |w|^2 is of order N.
+        Units of all teachers; their squared lengths are of order N.
     readouts : array, shape (tasks, F)
         Zero outside of the task's teacher. Units that teachers share have several readouts.
 
@@ -129,7 +129,7 @@ def two_teachers(
     Examples
     --------
     >>> pair = two_teachers(units=2, feature_similarity=0.3, readout_similarity=0.5, dim=100)
-    >>> np.round(pair.T[:2, 2:], 12)
+    >>> np.round(pair.T[:2, 2:], 12) + 0.0
     array([[0.3, 0. ],
            [0. , 0.3]])
     """

@@ -226,6 +226,8 @@ def _check_dataset(name: str, ds: Any, needed: Sequence[str], log: bool = False)
         raise refuse(name, f"be a dataset of {', '.join(needed)} in alpha, as solve and simulate return", what)
     if name == "ode" and "replica" in ds.dims:
         raise refuse("ode", "be theory, without replicas", f"has {ds.sizes['replica']}; a simulation is given as `sim`")
+    if log and "task" in ds.dims:
+        raise refuse(name, "be of one task (ds.sel(task=0)); tl.plot.continual draws all", f"has {ds.sizes['task']}")
     shown = ds.sel(alpha=ds["alpha"] > 0) if log else ds
     if not shown.sizes["alpha"]:
         raise refuse(name, "hold a time alpha > 0", "holds alpha = 0 alone")
@@ -296,13 +298,14 @@ def _heat(ax: Axes, title: str, matrix: np.ndarray, limit: float, size: float) -
     return image
 
 
-def _unit_keys(fig: Figure, K: int, M: int, *given: str) -> None:
-    """Add legends to order parameters: above, a row of students and a row of teachers; below, the kinds of marks."""
+def _unit_keys(fig: Figure, K: int, M: int, *given: str, more: Sequence[list[Any]] = ()) -> None:
+    """Add legends to order parameters: above, rows of students, teachers and `more`; below, the kinds of marks."""
     colours, shown = _colours(K), [k for k in range(K) if len(PALETTE) >= K or k in (0, K - 1)]
     rows = [[_key(label="student"), *(_key(label=str(k + 1), color=colours[k], ls="-") for k in shown)]]
     if 1 < M <= len(LINES):
         looks = [{"ls": look} for look in LINES] if "ode" in given else [{"marker": look} for look in MARKERS]
         rows.append([_key(label="teacher"), *(_key(label=str(n + 1), **looks[n]) for n in range(M))])
+    rows += more
     units = [handle for column in zip_longest(*rows, fillvalue=_key(label=" ")) for handle in column]
     fig.legend(handles=units, ncols=len(units) // len(rows), loc="outside upper center", columnspacing=0.8)
     kinds = {"ode": _key(label="theory", ls="-"), "sim": _key(label="simulation", marker="o")}

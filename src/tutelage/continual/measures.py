@@ -1,0 +1,295 @@
+r"""What a run of several phases lost and gained, and which units did it: measures on the datasets of this room.
+
+Forgetting and transfer are curves: what changed since a phase began, with :math:`\tilde s` the time of the switch,
+
+.. math:: F(\alpha) = \ell(\epsilon_s(\alpha)) - \ell(\epsilon_s(\tilde s)), \qquad
+          T(\alpha) = \ell(\epsilon_t(\tilde s)) - \ell(\epsilon_t(\alpha)),
+
+for the task s of the phase before and t of the phase itself, and :math:`\ell` the decimal logarithm or nothing (Lee,
+Goldt & Saxe 2021, arXiv:2107.04384). :func:`summary` makes numbers of them. All are positive where the word says so.
+
+Units are measured by what the error of a task gains when its head loses the unit (:func:`mask_importance`; Lee et al.
+2022, arXiv:2205.09029), by how far they moved, by their length. Every function keeps a leading dimension of replicas.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tutelage.continual.record import errors_of
+from tutelage.continual.state import MultiTask
+from tutelage.continual.vector import unchecked
+from tutelage.errors import check_choice, check_count, check_number, check_type, refuse
+from tutelage.online.rule import OnlineSGD
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = [
+    "displacement",
+    "equal_competence",
+    "forgetting",
+    "mask_importance",
+    "node_fisher",
+    "norm_entropy",
+    "reuse_fraction",
+    "summary",
+    "transfer",
+]
+
+
+def forgetting(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scale: str = "log10") -> xarray.DataArray:
+    """Return by how much the error of a task is above that at the beginning of a phase, in the phase.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Of `solve` or `simulate`.
+    phase : int
+        In which something is forgotten, from 1 on.
+    task : int, optional
+        What is forgotten; default: the task of the phase before.
+    scale : {"log10", "linear"}
+        Difference of decimal logarithms, or of errors.
+
+    Returns
+    -------
+    xarray.DataArray
+        At the stored times of the phase, (alpha,), after a replica if there is one; the coordinate ``since`` is the
+        time since the switch.
+
+    Examples
+    --------
+    >>> from tutelage.continual import MultiTask, Phase, solve, two_teachers
+    >>> start = MultiTask.random(2, two_teachers(dim=500), std=0.1)
+    >>> ds = solve(OnlineSGD(lr=1.0, train="both"), start, [Phase(0, 50), Phase(1, 50)])
+    >>> float(forgetting(ds)[-1]) > 1.0 > float(forgetting(ds, scale="linear")[-1]) > 0.0
+    True
+    """
+    return _change(ds, phase, _task(ds, phase - 1) if task is None else task, scale)
+
+
+def transfer(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scale: str = "log10") -> xarray.DataArray:
+    """Return by how much the error of a task is below that at the beginning of a phase; default: the phase's task.
+
+    See :func:`forgetting`.
+    """
+    return -_change(ds, phase, _task(ds, phase) if task is None else task, scale)
+
+
+def summary(curve: xarray.DataArray, first: int = 10) -> xarray.Dataset:
+    """Return the numbers that a curve of forgetting or transfer is reported by.
+
+    Parameters
+    ----------
+    curve : xarray.DataArray
+        Of :func:`forgetting` or :func:`transfer`.
+    first : int
+        The initial rate is that up to this stored time of the phase.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``end``, the last value; ``rate``, the mean initial rate per unit of alpha; ``maximum`` over the phase, and
+        ``long_time``, the mean over stored times of the last tenth of the phase, as far as it is stored.
+    """
+    if "since" not in getattr(curve, "coords", ()):
+        raise refuse("curve", "come from forgetting or transfer", f"is {type(curve).__name__} without `since`")
+    present = curve.notnull()
+    order = present.cumsum("alpha")
+
+    def at(which: Any, array: Any = curve) -> Any:
+        return array.where(present & (order == which)).max("alpha")
+
+    count = order.max("alpha")
+    soon, since = np.minimum(check_count("first", first), count), curve.since.where(present)
+    late = curve.where(since >= 0.9 * since.max("alpha"))
+    numbers = {
+        "end": at(count),
+        "rate": at(soon) / at(soon, since),
+        "maximum": curve.max("alpha"),
+        "long_time": late.mean("alpha"),
+    }
+    return _xarray().Dataset(numbers)
+
+
+def equal_competence(ds: xarray.Dataset, phase: int = 1) -> xarray.DataArray:
+    """Return the error of the old task when the new one is known as well as the old one was.
+
+    That is the error of the task of the phase before, at the first stored time of the phase at which the phase's own
+    task has no larger error than the old one had at the switch; NaN if that does not happen.
+    """
+    old = _task(ds, phase - 1)
+    then, eg = _at_end(ds, phase - 1).eg, _within(ds, phase).eg
+    known = eg.sel(task=_task(ds, phase)) <= then.sel(task=old)
+    first = known & (known.cumsum("alpha") == 1)
+    return eg.sel(task=old).where(first).max("alpha")
+
+
+def mask_importance(rule: OnlineSGD, ds: xarray.Dataset, phase: int | None = None) -> xarray.DataArray:
+    r"""Return how much each task's error grows if its head loses a unit, :math:`\epsilon_t(h^t_k = 0) - \epsilon_t`.
+
+    Parameters
+    ----------
+    rule : OnlineSGD
+        For its activations.
+    ds : xarray.Dataset
+    phase : int, optional
+        At whose end; default: at all stored times.
+
+    Returns
+    -------
+    xarray.DataArray
+        (alpha, task, student), or (task, student); negative where a unit does harm.
+    """
+    check_type("rule", rule, OnlineSGD)
+    at = _checked(ds) if phase is None else _at_end(ds, phase)
+    begin = _begin(ds)
+    Q, R, heads = (at[name].values for name in ("Q", "R", "heads"))
+    errors = []
+    for k in range(begin.students):
+        masked = heads.copy()
+        masked[..., k] = 0.0
+        errors.append(errors_of(rule, begin, Q, R, masked))
+    whole = errors_of(rule, begin, Q, R, heads)
+    return _xarray().DataArray(
+        np.stack(errors, -1) - whole[..., None], dims=(*at.eg.dims, "student"), coords=at.eg.coords
+    )
+
+
+def reuse_fraction(rule: OnlineSGD, ds: xarray.Dataset, phase: int = 1) -> xarray.DataArray:
+    """Return which share of the importance for the task of a phase the unit has that the task before needed most.
+
+    Importance is that of :func:`mask_importance`; the unit is the one of largest importance for the task of the phase
+    before, at the end of that. Near 1 the old unit is used again, near 0 another one is activated.
+    """
+    old = mask_importance(rule, ds, phase - 1).sel(task=_task(ds, phase - 1))
+    new = mask_importance(rule, _within(ds, phase)).sel(task=_task(ds, phase))
+    return new.isel(student=old.argmax("student")) / new.sum("student")
+
+
+def displacement(ds: xarray.Dataset, phase: int = 0) -> xarray.DataArray:
+    r"""Return how far each unit is from where it was at the end of a phase, :math:`|w_k - w^a_k| / \sqrt N`.
+
+    It is missing before that. The dataset needs ``S``: ``solve(..., snapshots=True)``.
+    """
+    if "S" not in _checked(ds):
+        raise refuse("ds", "have the overlaps S, of `snapshots=True`", "has none")
+    then = _diagonal(_at_end(ds, phase).Q)
+    squares = _diagonal(ds.Q) - 2 * _diagonal(ds.S.isel(phase_end=phase)) + then
+    return np.sqrt(squares.clip(min=0.0))
+
+
+def node_fisher(ds: xarray.Dataset, noise: float = 0.0) -> xarray.DataArray:
+    r"""Return the mean square of the loss's derivative by each unit's output, (alpha, task, student).
+
+    The loss :math:`\Delta^2 / 2` has the derivative :math:`h^t_k \Delta` by :math:`g(\lambda_k)`, whose mean square is
+    :math:`(h^t_k)^2 (2 \epsilon_t + \sigma^2)`, with label noise of standard deviation `noise`.
+    """
+    variance = check_number("noise", noise, minimum=0) ** 2
+    heads = _checked(ds).heads
+    own = heads.isel(head=np.arange(ds.sizes["task"]) % ds.sizes["head"]).rename(head="task")
+    return (own**2 * (2 * ds.eg + variance)).transpose(..., "alpha", "task", "student")
+
+
+def norm_entropy(ds: xarray.Dataset, bins: int | None = None) -> xarray.DataArray:
+    r"""Return how evenly length is spread over units: the entropy of the shares of :math:`Q_{kk}`, in units of log K.
+
+    Between 0, one unit has all, and 1, all have the same. With `bins` it is the entropy, in nats, of a histogram of
+    :math:`Q_{kk} / \max_l Q_{ll}` with so many bins between 0 and 1.
+    """
+    squares = _diagonal(_checked(ds).Q)
+    if bins is not None:
+        where = np.minimum(squares / squares.max("student") * check_count("bins", bins), bins - 1)
+        where = where.fillna(-1).astype(int)
+        shares = _xarray().concat([(where == b).mean("student") for b in range(bins)], "bin")
+        return _entropy(shares, "bin").where(squares.notnull().all("student"))
+    entropy = _entropy(squares / squares.sum("student", skipna=False), "student")
+    return entropy / np.log(max(ds.sizes["student"], 2))
+
+
+# ------------------------------------------------------------------------------------------------- within
+
+
+def _xarray() -> Any:
+    import xarray
+
+    return xarray
+
+
+def _entropy(shares: Any, dim: str) -> Any:
+    return -(shares * np.log(shares.where(shares > 0, 1.0))).sum(dim, skipna=False)
+
+
+def _diagonal(Q: Any) -> Any:
+    """Return the diagonal of (..., student, student_)."""
+    same = _xarray().DataArray(np.arange(Q.sizes["student"]), dims="student")
+    return Q.isel(student=same, student_=same)
+
+
+def _checked(ds: Any) -> Any:
+    missing = [n for n in ("eg", "Q", "R", "heads", "switch") if n not in getattr(ds, "variables", ())]
+    if missing:
+        raise refuse(
+            "ds", "be a dataset of continual.solve or simulate", f"is {type(ds).__name__} without {missing[0]}"
+        )
+    return ds
+
+
+def _begin(ds: Any) -> MultiTask:
+    return unchecked(*(ds[name].values for name in ("Q_start", "R_start", "T", "heads_start", "readouts")))
+
+
+def _task(ds: Any, phase: int) -> int:
+    """Return the task of a phase."""
+    phases = json.loads(_checked(ds).attrs["settings"])["phases"]
+    if not 0 <= check_count("phase", phase, minimum=-1) < len(phases):
+        raise refuse("phase", f"be one of the {len(phases)} phases, with one before where that matters", f"is {phase}")
+    return phases[phase]["task"]
+
+
+def _at_end(ds: Any, phase: int) -> Any:
+    """Return eg, Q, R and heads at the end of a phase: those kept for it, or of a stored time that is the same."""
+    if not 0 <= check_count("phase", phase, minimum=-1) < _checked(ds).sizes["phase_end"]:
+        raise refuse("phase", f"be one of the {ds.sizes['phase_end']} that came to an end", f"is {phase}")
+    names = {f"{name}_switch": name for name in ("eg", "Q", "R", "heads")}
+    if all(name in ds for name in names):
+        return ds[list(names)].isel(phase_end=phase).rename(names)
+    away = abs(ds.alpha - ds.switch.isel(phase_end=phase)).fillna(0.0)
+    if not (away.min("alpha") <= _slack(ds)).all():
+        raise refuse("ds", "hold the state at the end of a phase: ask for that time", f"has none of phase {phase}")
+    return ds[list(names.values())].isel(alpha=away.argmin("alpha")).drop_vars(["alpha", "phase"], errors="ignore")
+
+
+def _slack(ds: Any) -> float:
+    """Return how far a stored time may be from what it stands for: half a step of a simulation."""
+    return 0.5000001 / json.loads(ds.attrs["settings"]).get("dim", 1e12)
+
+
+def _within(ds: Any, phase: int) -> Any:
+    """Return a dataset at the times of a phase; those that not all replicas have in it are missing in the others."""
+    alpha, ends = ds.alpha, ds.switch
+    inside = alpha >= 0
+    if phase > 0:
+        inside = inside & (alpha > ends.isel(phase_end=phase - 1) + _slack(ds))
+    if phase < ends.sizes["phase_end"]:
+        inside = inside & ~(alpha > ends.isel(phase_end=phase) + _slack(ds))
+    if not inside.any():
+        raise refuse("phase", "have stored times", f"{phase} has none")
+    moving = [name for name in ds.data_vars if "alpha" in ds[name].dims]
+    here = ds.assign({name: ds[name].where(inside) for name in moving})
+    return here.isel(alpha=np.flatnonzero(inside.any([d for d in inside.dims if d != "alpha"])))
+
+
+def _change(ds: Any, phase: int, task: int, scale: str) -> Any:
+    """Return the error of a task in a phase above that at its beginning, with the time since then."""
+    check_choice("scale", scale, ("log10", "linear"))
+    _task(ds, phase)
+    if not 0 <= check_count("task", task, minimum=0) < ds.sizes["task"]:
+        raise refuse("task", f"be one of 0, ..., {ds.sizes['task'] - 1}", f"is {task}")
+    then, now = _at_end(ds, phase - 1).eg.isel(task=task), _within(ds, phase).eg.isel(task=task)
+    change = np.log10(now) - np.log10(then) if scale == "log10" else now - then
+    return change.assign_coords(since=now.alpha - ds.switch.isel(phase_end=phase - 1))
