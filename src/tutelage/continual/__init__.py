@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tutelage.continual.control import OptimalProtocol, optimal_protocol
 from tutelage.continual.importance import importance
 from tutelage.continual.ode import solve
 from tutelage.continual.phases import Consolidation, Phase, Restart
@@ -12,10 +13,12 @@ from tutelage.continual.teachers import Teachers, teachers, two_teachers
 __all__ = [
     "Consolidation",
     "MultiTask",
+    "OptimalProtocol",
     "Phase",
     "Restart",
     "Teachers",
     "importance",
+    "optimal_protocol",
     "simulate",
     "solve",
     "teachers",
