@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.continual.ode import passed
-from tutelage.continual.phases import Phase, resolve
+from tutelage.continual.phases import Phase, Resolved, resolve
 from tutelage.continual.state import MultiTask
 from tutelage.errors import DivergenceError, check_choice, check_count, check_number, check_vector, refuse
 from tutelage.online.rule import OnlineSGD
@@ -90,44 +90,37 @@ class Course:
 
     def phases(self, x: np.ndarray) -> list[Phase]:
         """Return the pieces as phases; what is done once, at the beginning, is done in the first."""
-        controls, several = self.controls(x), []
-        for p, length in enumerate(self.lengths):
-            given: dict[str, object] = {"alpha": float(length)}
-            if "lr" in controls:
-                given["lr"] = float(controls["lr"][p])
-            if "replay" in controls:
-                given["replay"] = {self.other: float(controls["replay"][p])}
-            if p:
-                given |= {"copy_head": None, "restart": None}
-            several.append(replace(self.phase, **given))  # type: ignore[arg-type]
-        return several
+        controls = self.controls(x)
+        return [self._piece(controls, p) for p in range(len(self.lengths))]
 
     def errors(self, x: np.ndarray) -> np.ndarray:
         """Return the final error of each task (tasks,); raise DivergenceError where there is none."""
-        return self._errors(self._states(x)[-1])
+        return self._errors(self._states(self._resolved(self.phases(x)), self.state)[-1])
 
     def value(self, x: np.ndarray) -> float:
         """Return the logarithm of the mean final error; infinity where the equations diverge."""
         try:
-            return self._value(self._states(x)[-1])
+            return self._value(self._states(self._resolved(self.phases(x)), self.state)[-1])
         except DivergenceError:
             return math.inf
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the same and its gradient, zero where it is infinite, or where a neighbour's is."""
+        pieces = self._resolved(self.phases(x))
         try:
-            states = self._states(x)
+            states = self._states(pieces, self.state)
         except DivergenceError:
             return math.inf, np.zeros_like(x)
         here, gradient = self._value(states[-1]), np.empty_like(x)
         for i, (low, high) in enumerate(self.bounds):
-            piece = i % len(self.lengths)
+            p = i % len(pieces)
 
-            def at(shift: float, i: int = i, piece: int = piece) -> float:
+            def at(shift: float, i: int = i, p: int = p) -> float:
                 moved = x.copy()
                 moved[i] += shift
+                other = self._resolved([self._piece(self.controls(moved), p)])
                 try:
-                    return self._value(self._states(moved, states[piece], piece)[-1])
+                    return self._value(self._states(other + pieces[p + 1 :], states[p])[-1])
                 except DivergenceError:
                     return math.nan
 
@@ -138,12 +131,24 @@ class Course:
                 gradient[i] = (4 * at(inward) - at(2 * inward) - 3 * here) / (2 * inward)
         return here, np.nan_to_num(gradient)
 
-    def _states(self, x: np.ndarray, state: MultiTask | None = None, first: int = 0) -> list[MultiTask]:
-        """Return the state at the beginning of each piece from the first on, and at the end."""
-        states = [self.state if state is None else state]
-        several = self.phases(x)[first:]
-        for phase in resolve(self.rule, several, self.state.tasks, self.state.students):
-            states.append(passed(self.rule, states[-1], phase, RTOL, ATOL))
+    def _piece(self, controls: dict[str, np.ndarray], p: int) -> Phase:
+        given: dict[str, object] = {"alpha": float(self.lengths[p])}
+        if "lr" in controls:
+            given["lr"] = float(controls["lr"][p])
+        if "replay" in controls:
+            given["replay"] = {self.other: float(controls["replay"][p])}
+        if p:
+            given |= {"copy_head": None, "restart": None}
+        return replace(self.phase, **given)  # type: ignore[arg-type]
+
+    def _resolved(self, phases: list[Phase]) -> list[Resolved]:
+        return resolve(self.rule, phases, self.state.tasks, self.state.students)
+
+    def _states(self, pieces: list[Resolved], state: MultiTask) -> list[MultiTask]:
+        """Return the state at the beginning of each of some pieces, and at their end."""
+        states = [state]
+        for piece in pieces:
+            states.append(passed(self.rule, states[-1], piece, RTOL, ATOL))
         return states
 
     def _errors(self, state: MultiTask) -> np.ndarray:
