@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tutelage.continual.control import OptimalProtocol, optimal_protocol
 from tutelage.continual.images import data_mixing
 from tutelage.continual.importance import importance
 from tutelage.continual.measures import (
@@ -24,6 +25,7 @@ from tutelage.continual.teachers import Teachers, teachers, two_teachers
 __all__ = [
     "Consolidation",
     "MultiTask",
+    "OptimalProtocol",
     "Phase",
     "Restart",
     "Teachers",
@@ -35,6 +37,7 @@ __all__ = [
     "mask_importance",
     "node_fisher",
     "norm_entropy",
+    "optimal_protocol",
     "reuse_fraction",
     "simulate",
     "solve",

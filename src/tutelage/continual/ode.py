@@ -30,7 +30,7 @@ from tutelage.progress import progress as progress_bar
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["described", "solve", "times_of"]
+__all__ = ["described", "passed", "solve", "times_of"]
 
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 LEAST = 8  # steps in a slice
@@ -186,6 +186,16 @@ def _run(
             snapshots.first[index], snapshots.states[index] = state.teachers, state
             state = with_snapshot(state)
     return None
+
+
+def passed(rule: OnlineSGD, state: MultiTask, phase: Resolved, rtol: float, atol: float) -> MultiTask:
+    """Return the state at the end of a phase without consolidation; raise DivergenceError where there is none."""
+    state = restarted(copied(state, phase.phase.task, phase.phase.copy_head), phase.phase.restart)
+    leg = _Leg(rule, phase, state, [], rtol, atol)
+    leg.go(np.empty(0), lambda _: None)
+    if leg.ending is not None:
+        raise leg.ending
+    return state_of(leg.y, state)
 
 
 def _diverged(alpha: float) -> DivergenceError:
