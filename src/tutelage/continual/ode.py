@@ -192,7 +192,7 @@ def passed(rule: OnlineSGD, state: MultiTask, phase: Resolved, rtol: float, atol
     """Return the state at the end of a phase without consolidation; raise DivergenceError where there is none."""
     state = restarted(copied(state, phase.phase.task, phase.phase.copy_head), phase.phase.restart)
     leg = _Leg(rule, phase, state, [], rtol, atol)
-    leg.go(np.empty(0), lambda _: None)
+    leg.go(np.empty(0), phase.phase.alpha, lambda _: None)
     if leg.ending is not None:
         raise leg.ending
     return state_of(leg.y, state)
