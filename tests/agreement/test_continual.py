@@ -181,3 +181,17 @@ def test_what_cannot_be_is_refused_by_name(options, named):
     arguments = {"phases": phases(), "alpha": TIMES, "dim": 1000} | options
     with pytest.raises(ArgumentError, match=named):
         simulate(RULE, start(), arguments.pop("phases"), arguments.pop("alpha"), **arguments)
+
+
+def test_simulations_hold_the_state_at_every_switch():
+    """Replicas that switch at times of their own, none of them asked for: forgetting begins at zero nevertheless."""
+    protocol = [Phase(0, 30.0, until=0.03), Phase(1, 10.0)]
+    sim = simulate(RULE, start(dim=400), protocol, [1.0, 12.0, 13.0], dim=400, replicas=3, progress=False)
+    assert len(set(sim.switch.values[:, 0])) == 3
+    assert (sim.eg_switch.values[:, 0, 0] <= 0.03).all()
+    rise = tl.continual.forgetting(sim, scale="linear")
+    assert np.allclose(
+        rise + sim.eg_switch.isel(phase_end=0, task=0), sim.eg.isel(task=0).sel(alpha=rise.alpha), equal_nan=True
+    )
+    sums = np.einsum("rkl,rk,rl->r", sim.Q_switch.values[:, 0], *[sim.heads_switch.values[:, 0, 0]] * 2)
+    assert np.isfinite(sums).all()

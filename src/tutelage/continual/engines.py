@@ -40,7 +40,13 @@ class _Engine:
         self._heads, self._readouts = np.array(state.heads), np.array(state.readouts)
         self._snapshots = Snapshots()
         self._phase, self._finished, self._begun, self._now, self._over = -1, True, 0, 0, math.inf
-        self._ends = np.full(len(phases), np.nan)
+        many, K, F = len(phases), state.students, state.teachers
+        self.ends = {
+            "switch": np.full(many, np.nan),
+            "Q": np.full((many, K, K), np.nan),
+            "R": np.full((many, K, F), np.nan),
+            "heads": np.full((many, *state.heads.shape), np.nan),
+        }  # times and states at which phases ended
         self._numbers = np.zeros(4)
 
     def _enter(self, index: int, at: int) -> None:
@@ -89,7 +95,11 @@ class _Engine:
 
     def _leave(self, at: int) -> None:
         """End a phase at a step; what comes between it and the next is done when that begins."""
-        self._finished, self._ends[self._phase] = True, at / self._dim
+        here, of = self._state(), self._phase
+        self._finished, self.ends["switch"][of] = True, at / self._dim
+        self.ends["Q"][of], self.ends["R"][of], self.ends["heads"][of] = (
+            here.Q, here.R[:, : self._begin.teachers], self._heads
+        )  # fmt: skip
         if wanted(self._phases, self._phase):
             self._anchor(self._phase)
         if self._phase + 1 == len(self._phases):
@@ -104,7 +114,7 @@ class _Engine:
         return float(max(np.diagonal(self._state().Q).max(), np.abs(self._heads).max()))
 
     def observe(self) -> dict[str, np.ndarray]:
-        """Return overlaps, heads, phase and the times at which phases ended."""
+        """Return overlaps, heads and phase."""
         here, F = self._state(), self._begin.teachers
         keep = np.nan if self._now > self._over else 1.0  # nothing is known beyond the end of all phases
         return {
@@ -112,7 +122,6 @@ class _Engine:
             "R": keep * here.R[:, :F],
             "heads": keep * self._heads,
             "phase": np.array(float(max(self._phase, 0))),
-            "switch": self._ends.copy(),
         }
 
     def _error(self, phase: Resolved) -> float:

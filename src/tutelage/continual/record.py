@@ -128,7 +128,7 @@ def labelled(
     data["switch"] = ((*lead, "phase_end"), switches, {"long_name": "times at which phases end"})
     coordinates = {
         "alpha": ("alpha", alpha, {"long_name": "steps / N"}),
-        "phase": ("alpha", phase, {"long_name": "phase that the time belongs to"}),
+        "phase": (("replica", "alpha")[-phase.ndim :], phase, {"long_name": "phase that the time belongs to"}),
     }
     attributes = {"tutelage_version": __version__, "settings": json.dumps(settings), "scalings": SCALINGS}
     return xarray.Dataset(data, coordinates, attributes)

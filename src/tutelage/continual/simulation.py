@@ -69,8 +69,8 @@ def simulate(
     xarray.Dataset
         As of :func:`tutelage.continual.solve`, each with a leading dimension ``replica``; means and standard errors as
         ``eg_mean``, ``eg_sem`` and so on. Where a phase may end early (``until``), the error is looked at every
-        N/100 steps, and ``switch`` (replica, phase_end) differs between replicas; their times beyond the end of all
-        phases are NaN.
+        N/100 steps, and ``switch`` (replica, phase_end) and ``phase`` differ between replicas; their times beyond the
+        end of all phases are NaN.
 
     Raises
     ------
@@ -107,17 +107,18 @@ def simulate(
     bound = BOUND * max(1.0, np.abs(state.Q).max(), np.abs(state.heads).max())
     resolved = rule.resolved
 
-    def made(index: int) -> Alone:
+    def made(index: int) -> Chain | Weights:
         if engine == "chain":
-            return Alone(Chain(resolved, state, several, N, seed, index))
-        return Alone(Weights(resolved, state, several, N, seed, index, begin))
+            return Chain(resolved, state, several, N, seed, index)
+        return Weights(resolved, state, several, N, seed, index, begin)
 
-    runs = [Run(range(i, i + 1), targets, made(i), bound) for i in range(replicas)]
+    engines = [made(index) for index in range(replicas)]
+    runs = [Run(range(i, i + 1), targets, Alone(engine), bound) for i, engine in enumerate(engines)]
     with progress_bar("SGD", float(replicas * targets[-1]), progress) as bar:
         failure = run_all(runs, bar.update, None)
     settings: dict[str, Any] = {"view": f"continual {engine}", "rule": describe(rule), "alpha": times.tolist()}
     settings |= {"dim": N, "replicas": replicas, "seed": seed, "phases": [described(each.phase) for each in several]}
-    result = _dataset(rule, state, times, runs, settings)
+    result = _dataset(rule, state, times, runs, engines, settings)
     if isinstance(failure, DivergenceError):
         failure.dataset = result
         raise failure
@@ -150,7 +151,12 @@ def _beginning(engine: str, state: MultiTask, dim: int, weights: Any) -> tuple[n
 
 
 def _dataset(
-    rule: OnlineSGD, state: MultiTask, times: np.ndarray, runs: list[Run], settings: dict[str, Any]
+    rule: OnlineSGD,
+    state: MultiTask,
+    times: np.ndarray,
+    runs: list[Run],
+    engines: list[Chain | Weights],
+    settings: dict[str, Any],
 ) -> xarray.Dataset:
     from tutelage.online.simulation import statistics
 
@@ -162,6 +168,10 @@ def _dataset(
     arrays = {"eg": eg, "Q": records["Q"], "R": records["R"], "heads": records["heads"]}
     for name in list(arrays):
         arrays |= statistics(name, arrays[name])
-    phase = np.nan_to_num(records["phase"][0]).astype(int)
-    switches = np.stack([run.engine._engine._ends for run in runs])  # type: ignore[attr-defined]
-    return labelled(arrays, times[:reached], phase, switches, state, settings)
+    phase = np.nan_to_num(records["phase"]).astype(int)
+    phase = phase[0] if (phase == phase[0]).all() else phase
+    ends = {name: np.stack([engine.ends[name] for engine in engines]) for name in ("switch", "Q", "R", "heads")}
+    late, done = np.full((*ends["switch"].shape, state.tasks), np.nan), np.isfinite(ends["switch"])
+    late[done] = errors_of(rule, state, ends["Q"][done], ends["R"][done], ends["heads"][done])
+    switches = ends.pop("switch")
+    return labelled(arrays, times[:reached], phase, switches, state, settings, {"eg": late} | ends)
