@@ -11,7 +11,14 @@ from tutelage.papers import Reproduction, catalogue
 from tutelage.plot import save as save_picture
 from tutelage.results import load, save
 
-NAMES = ["node-reuse", "order-parameters", "consolidation-strength", "restart-and-replay", "interventions"]
+NAMES = [
+    "node-reuse",
+    "order-parameters",
+    "consolidation-strength",
+    "restart-and-replay",
+    "replay-period",
+    "interventions",
+]
 BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
 
 
@@ -93,6 +100,16 @@ def test_new_weights_help_replay_where_a_unit_was_left_unused(quick):
     assert shared.any()
     assert (ratio.sel(similarity=inner).isel(seed=unused.values) < 0.97).all()
     assert (ratio.sel(similarity=slice(0.6, 0.8), task=0).isel(seed=shared.values) > 1.5).all()
+
+
+@BOTH
+def test_rare_replay_forgets_more_and_any_slows_the_second_task(quick):
+    ds = made("replay-period", quick).datasets["replay-period"].sel(similarity=[0.6, 0.8])
+    first, second = ds.eg.sel(task=0), ds.eg.sel(task=1)
+    assert (first.diff("period") > 0).all()
+    assert (first.isel(period=-1) < ds.plain.sel(task=0)).all()
+    assert (second > ds.plain.sel(task=1)).all()
+    assert (second.isel(period=0) > 2 * ds.plain.sel(task=1)).all()
 
 
 @BOTH

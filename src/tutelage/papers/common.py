@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["BOTH_LAYERS", "TWO_TASKS", "labelled", "panels", "two_phases", "two_tasks"]
+__all__ = ["BOTH_LAYERS", "TWO_TASKS", "final_errors", "labelled", "panels", "two_phases", "two_tasks"]
 
 BOTH_LAYERS = OnlineSGD("erf", lr=1.0, train="both")
 TWO_TASKS = "two erf units with a head for each task, one teacher unit a task; alpha = steps / N; eg has the factor 1/2"
@@ -83,3 +83,8 @@ def two_phases(
     alpha = np.concatenate([[first], first + times])
     start = two_tasks(similarity, seed, std)
     return solve(BOTH_LAYERS, start, phases, alpha, snapshots=snapshots, progress=False)
+
+
+def final_errors(ds: xarray.Dataset) -> np.ndarray:
+    """Return the error of each task at the last time."""
+    return ds.eg.values[-1]

@@ -13,7 +13,8 @@ forgetting in between was found (see the notes of `continual.data_mixing`).
 from __future__ import annotations
 
 from tutelage.papers import Figure
-from tutelage.papers.lee2022.interventions import consolidation_strength, interventions, restart_and_replay
+from tutelage.papers.lee2022.interventions import consolidation_strength, interventions
+from tutelage.papers.lee2022.replay import replay_period, restart_and_replay
 from tutelage.papers.lee2022.reuse import node_reuse, order_parameters
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "interventions",
     "node_reuse",
     "order_parameters",
+    "replay_period",
     "restart_and_replay",
 ]
 
@@ -63,6 +65,15 @@ FIGURES = (
         f"{PAPER}, interleaved replay",
         restart_and_replay,
         {"similarities": (0.0, 0.4, 0.6, 0.8, 1.0), "unused": (1,), "shared": (2,), "restarts": 2},
+    ),
+    Figure(
+        "lee2022/replay-period",
+        "Replay of the first task after every n examples of the second",
+        "At similarities of 0.6 and 0.8 more is forgotten the rarer replay is, and replay of any period leaves the "
+        "second task behind what it reaches without.",
+        f"{PAPER}, interleaved replay",
+        replay_period,
+        {"periods": (1, 20, 1000), "similarities": (0.0, 0.6, 0.8, 1.0), "seeds": (1,)},
     ),
     Figure(
         "lee2022/interventions",

@@ -1,4 +1,4 @@
-"""What helps against forgetting, and what it costs: consolidation, replay, restarts and the rest."""
+"""What helps against forgetting, and what it costs: consolidation of rising strength, and one of each kind."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tutelage.continual import Consolidation, Restart
+from tutelage.continual import Consolidation
 from tutelage.papers import Reproduction
-from tutelage.papers.common import TWO_TASKS, labelled, panels, two_phases
+from tutelage.papers.common import TWO_TASKS, final_errors, labelled, panels, two_phases
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["consolidation_strength", "interventions", "restart_and_replay"]
+__all__ = ["consolidation_strength", "interventions"]
 
 
 def consolidation_strength(
@@ -100,71 +100,6 @@ def consolidation_strength(
     return Reproduction({"consolidation": ds}, figure, summary)
 
 
-def restart_and_replay(
-    similarities: Sequence[float] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
-    unused: Sequence[int] = (1, 3, 6, 8),
-    shared: Sequence[int] = (0, 2, 5, 9),
-    *,
-    replay: float = 0.1,
-    restarts: int = 5,
-    duration: float = 200.0,
-) -> Reproduction:
-    r"""Replay of the first task during the second, from the weights that learned the first and from new ones.
-
-    Finding: at intermediate similarity, replay from new weights ends better on both tasks where the first task had left
-    a unit unused (catastrophic slowing). Where both units learned the first task, it ends worse
-    on that one, if better on the second.
-
-    Parameters
-    ----------
-    similarities : sequence of float
-    unused, shared : sequence of int
-        Seeds of starts from which the first task leaves a unit of Q_kk < 0.05, or none below 0.3.
-    replay : float
-        Share of the first task's examples.
-    restarts : int
-        New weights for each start, over which errors have a geometric mean.
-    duration : float
-        Of the second phase.
-    """
-    seeds = [*unused, *shared]
-    alone = np.array([[_end(two_phases(V, duration, s, replay={0: replay})) for V in similarities] for s in seeds])
-
-    def anew(V: float, seed: int) -> np.ndarray:
-        restart = [Restart(seed=100 + s) for s in range(restarts)]
-        ends = [_end(two_phases(V, duration, seed, replay={0: replay}, restart=each)) for each in restart]
-        return np.exp(np.log(ends).mean(0))
-
-    again = np.array([[anew(V, s) for V in similarities] for s in seeds])
-    least = [float(np.diagonal(two_phases(0.5, 1.0, s).Q.values[0]).min()) for s in seeds]
-    dims = ("seed", "similarity", "task")
-    ds = labelled(
-        TWO_TASKS,
-        {"replay": (dims, alone), "restart": (dims, again), "smallest_Q": ("seed", np.array(least))},
-        {"seed": seeds, "similarity": similarities, "task": (0, 1)},
-        {"share": replay, "restarts": restarts},
-    )
-    with panels(2, 2, width=6.8) as (figure, axes):
-        for row, (some, title) in enumerate(((unused, "one unit left unused"), (shared, "both units in use"))):
-            for task in (0, 1):
-                ax = axes[2 * row + task]
-                for name, colour, label in (("replay", "C0", "replay"), ("restart", "C1", "new weights and replay")):
-                    each = np.log10(ds[name].sel(seed=list(some), task=task))
-                    ax.plot(similarities, 10**each.T, color=colour, lw=0.5, alpha=0.5)
-                    ax.plot(similarities, 10 ** each.mean("seed"), "o-", ms=3, color=colour, label=label)
-                ax.set(yscale="log", xlabel="similarity $V$", ylabel=rf"$\epsilon_{task + 1}$ at the end")
-                ax.set_title(title)
-        axes[0].legend(fontsize=6)
-    ratio = np.log(ds["restart"] / ds["replay"])
-    summary = {}
-    for name, some in (("unused", unused), ("shared", shared)):
-        for V in similarities:
-            for task in (0, 1):
-                value = float(np.exp(ratio.sel(seed=list(some), similarity=V, task=task).mean()))
-                summary[f"{name}, V = {V:g}, task {task + 1}: restart over none"] = value
-    return Reproduction({"replay": ds}, figure, summary)
-
-
 def interventions(
     similarities: int = 21, seeds: Sequence[int] = (0, 1, 2, 3), *, duration: float = 200.0
 ) -> Reproduction:
@@ -187,7 +122,7 @@ def interventions(
     used = {seed: _used(two_phases(0.5, 1.0, seed)) for seed in seeds}
     names = list(_ways(0))
     eg = np.array(
-        [[[_end(two_phases(v, duration, s, **way)) for v in V] for s in seeds for way in [_ways(used[s])[name]]]
+        [[[final_errors(two_phases(v, duration, s, **way)) for v in V] for s in seeds for way in [_ways(used[s])[name]]]
          for name in names]
     )  # fmt: skip
     ds = labelled(
@@ -221,10 +156,6 @@ def _ways(used: int) -> dict[str, dict[str, Any]]:
         "replay of a tenth": {"replay": {0: 0.1}},
         "replay of a half": {"replay": {0: 0.5}},
     }
-
-
-def _end(ds: xarray.Dataset) -> np.ndarray:
-    return ds.eg.values[-1]
 
 
 def _used(ds: xarray.Dataset) -> int:
