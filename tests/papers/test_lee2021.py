@@ -1,0 +1,80 @@
+"""Lee et al. 2021: each finding, asserted on the data of its quick figure, and on those of the full one (slow)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from tutelage.papers import Reproduction, catalogue
+from tutelage.plot import save as save_picture
+from tutelage.results import load, save
+
+NAMES = ["through-the-switch", "feature-similarity"]
+BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
+
+
+@cache
+def made(name: str, quick: bool) -> Reproduction:
+    return catalogue()[f"lee2021/{name}"].run(quick=quick)
+
+
+def test_catalogue_has_every_figure():
+    assert [name for name in catalogue() if name.startswith("lee2021/")] == [f"lee2021/{name}" for name in NAMES]
+
+
+@BOTH
+def test_sgd_follows_the_equations_through_the_switch(quick):
+    found = made("through-the-switch", quick)
+    distance = found.summary
+    weights_dim, (small, large) = (300, (300, 30_000)) if quick else (2000, (1000, 100_000))
+    for name in ("eg", "heads", "R", "Q"):
+        tolerance = 1.0 if name == "eg" else 5.0
+        for view, dim in (("weights", weights_dim), ("chain", small), ("chain", large)):
+            assert distance[f"{view}, N = {dim}: distance of {name}"] < tolerance / np.sqrt(dim)
+        ratio = (
+            distance[f"chain, N = {small}: distance of {name}"] / distance[f"chain, N = {large}: distance of {name}"]
+        )
+        assert 3 < ratio < 30  # sqrt(N) is ten times as large
+    eg = found.datasets["theory"].eg
+    switch, end = eg.sel(alpha=100.0, method="nearest"), eg[-1]
+    assert switch[0] < 1e-3 < 0.1 < switch[1]
+    assert end[1] < 1e-3 < 0.1 < end[0]
+
+
+@BOTH
+def test_similarity_is_good_for_early_transfer_and_worst_in_between_for_late_forgetting(quick):
+    ds = made("feature-similarity", quick).datasets["similarity"]
+    V = ds.similarity.values
+    for seed in ds.seed.values:
+        one = ds.sel(seed=seed)
+        for time in (3.0, 10.0):
+            assert (np.diff(one.transfer.sel(since=time)) > 0).all()
+        early, late = (V[int(one.forgetting.isel(since=i).values.argmax())] for i in (0, -1))
+        assert 0 < late < early < 1
+        last = one.forgetting.isel(since=-1).values
+        assert last.max() > 0.2 + max(last[0], last[-1])
+        transfer = one.transfer.isel(since=-1)
+        least = float(transfer.where(ds.similarity >= 0.1).min())
+        assert least < transfer[-1] - 0.3
+        assert least < transfer.where(ds.similarity < 0.1).max() - 0.3
+
+
+@BOTH
+def test_forgetting_begins_at_nothing_and_chains_follow(quick):
+    ds = made("feature-similarity", quick).datasets["similarity"]
+    assert abs(ds.forgetting_curve.isel(time=0)).max() < 0.1
+    assert (ds.forgetting_maximum >= ds.forgetting_curve.isel(time=-1) - 1e-12).all()
+    mean, theory = ds.transfer_sgd.mean("replica"), ds.transfer.sel(seed=ds.attrs["picture"])
+    theory = theory.interp(similarity=ds.simulated)
+    inner = ds.simulated > 0  # for unrelated teachers the plateau is left when noise has it so
+    assert abs(mean - theory).where(inner).max() < (0.5 if quick else 0.3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_data_and_pictures_can_be_kept(name, tmp_path):
+    found = made(name, True)
+    assert save_picture(found.figure, tmp_path / "figure.png").stat().st_size > 5000
+    for label, ds in found.datasets.items():
+        assert load(save(ds, tmp_path / f"{label}.nc")).identical(ds)
