@@ -53,7 +53,7 @@ FIGURES = (
         "eigenvalues, and wider students more often in the former.",
         f"{PAPER}, loss against gradient norm",
         loss_against_gradient,
-        {"inputs": (2,), "ratios": (1, 2), "activations": ("softplus",), "seeds": 3, "samples": 500, "seconds": 3.0},
+        {"inputs": (2,), "ratios": (1, 2), "activations": ("softplus",), "seeds": 3, "samples": 500, "seconds": 10.0},
     ),
     Figure(
         "brea2023/sample-size",
