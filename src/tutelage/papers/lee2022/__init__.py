@@ -51,8 +51,8 @@ FIGURES = (
     Figure(
         "lee2022/consolidation-strength",
         "Consolidation of rising strength",
-        "The stronger consolidation is, the less is forgotten at intermediate similarity, and strong consolidation makes "
-        "the second task's curves come together, but on a larger error, even for equal teachers.",
+        "The stronger consolidation is, the less is forgotten at intermediate similarity, and strong consolidation "
+        "makes the second task's curves come together, but on a larger error, even for equal teachers.",
         f"{PAPER}, elastic weight consolidation",
         consolidation_strength,
         {"strengths": (0.0, 1.0, 10.0), "similarities": (0.0, 0.2, 0.6, 0.8, 1.0), "seeds": (1,), "points": 15},

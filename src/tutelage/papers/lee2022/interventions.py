@@ -28,10 +28,10 @@ def consolidation_strength(
 ) -> Reproduction:
     r"""The second task under consolidation of rising strength.
 
-    Finding: at intermediate similarity the first task is forgotten less, the stronger consolidation is. If it is strong,
-    the curves of the second task come together for all similarities but V = 1, on a larger error; for equal teachers,
-    too, it ends larger than without. Weak consolidation can spread the curves, and cost unrelated teachers some of the
-    first task.
+    Finding: at intermediate similarity the first task is forgotten less, the stronger consolidation is. If it is
+    strong, the curves of the second task come together for all similarities but V = 1, on a larger error; for equal
+    teachers, too, it ends larger than without. Weak consolidation can spread the curves, and cost unrelated teachers
+    some of the first task.
 
     Parameters
     ----------
