@@ -87,7 +87,7 @@ def feature_similarity(
         for name, left, right in zip(WORDS, axes[::2], axes[1::2], strict=True):
             _cross_sections(left, ds.sel(seed=shown), name)
             _curves(right, ds, name)
-        axes[2].legend(loc="upper right", title=r"$\alpha$ since the switch", fontsize=6, title_fontsize=6)
+        axes[2].legend(loc="upper right", ncols=2, title=r"$\alpha$ since the switch", fontsize=6, title_fontsize=6)
         axes[1].legend(fontsize=6)
     return Reproduction({"similarity": ds}, figure, numbers)
 

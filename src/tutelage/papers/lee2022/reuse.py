@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -145,8 +145,8 @@ def order_parameters(
     order = [[old := _old(ds), 1 - old] for ds in runs]
     pairs = list(zip(runs, order, strict=True))
 
-    def table(of: object) -> np.ndarray:
-        return np.array([of(ds.isel(alpha=slice(1, None)), k) for ds, k in pairs])  # type: ignore[operator]
+    def table(of: Callable[[xarray.Dataset, int], np.ndarray]) -> np.ndarray:
+        return np.array([of(ds.isel(alpha=slice(1, None)), k) for ds, k in pairs])
 
     data = {
         "eg": (("similarity", "since", "task"), table(lambda ds, k: ds.eg.values)),
