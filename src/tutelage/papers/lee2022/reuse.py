@@ -145,7 +145,7 @@ def order_parameters(
     order = [[old := _old(ds), 1 - old] for ds in runs]
     pairs = list(zip(runs, order, strict=True))
 
-    def table(of: Callable[[xarray.Dataset, int], np.ndarray]) -> np.ndarray:
+    def table(of: Callable[[xarray.Dataset, list[int]], np.ndarray]) -> np.ndarray:
         return np.array([of(ds.isel(alpha=slice(1, None)), k) for ds, k in pairs])
 
     data = {
