@@ -67,9 +67,9 @@ def search(
     progress : bool
         Whether to show how far it is.
     **options
-        Of :func:`tutelage.landscape.minimise`: ``gtol``, ``method``, ``flow_time``, ``iterations``, ``max_seconds``,
-        ``zero``. The last but one is per start; where none runs into it the result does not depend on the machine's
-        speed or the number of workers.
+        Of :func:`tutelage.landscape.minimise`: ``gtol``, ``ltol``, ``method``, ``flow_time``, ``iterations``,
+        ``max_seconds``, ``zero``, ``escape``. Seconds are those of each start; where none runs into them the result
+        does not depend on the machine's speed or the number of workers.
 
     Returns
     -------
