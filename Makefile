@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test test-slow lint format ci docs bench clean
+.PHONY: demo test test-slow lint format ci docs bench gallery wheel clean
 
 demo: $(VENV)/.run
 	$(BIN)/tutelage demo
@@ -29,6 +29,10 @@ ci: test lint
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+# All figures of all papers, in full size (hours), onto the page of the documentation; QUICK=1 makes small ones (minutes).
+gallery: $(VENV)/.dev
+	$(BIN)/tutelage gallery --out docs/gallery $(if $(QUICK),--quick)
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py

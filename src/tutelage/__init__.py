@@ -21,6 +21,7 @@ _NAMES = {
     "Network": "tutelage.networks",
     "OnlineSGD": "tutelage.online.rule",
     "Overlaps": "tutelage.overlaps",
+    "citation": "tutelage.works",
     "continuation": "tutelage.online.continuation",
     "critical_learning_rate": "tutelage.online.critical",
     "fixed_point": "tutelage.online.fixed_points",
@@ -58,6 +59,7 @@ __all__ = [
     "OnlineSGD",
     "Overlaps",
     "asymptotics",
+    "citation",
     "continual",
     "continuation",
     "conventions",
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
     from tutelage.overlaps import Overlaps
     from tutelage.results import load, save, state_at
     from tutelage.sweeps.sweep import sweep
+    from tutelage.works import citation
 
 
 def __getattr__(name: str) -> Any:

@@ -220,6 +220,45 @@ def reproduce(
 
 
 @app.command
+def gallery(
+    names: list[str] | None = None,
+    /,
+    *,
+    quick: Annotated[bool, Parameter(negative="")] = False,
+    again: Annotated[bool, Parameter(negative="")] = False,
+    out: Out = Path("out/gallery"),
+) -> None:
+    """Reproduce all figures of all papers, onto one page; the same command goes on after any interruption.
+
+    Figures that are there are not made again, and a failure keeps no other from being made. The exit code is 3 if
+    figures failed.
+
+    Parameters
+    ----------
+    names
+        Only these: PAPER or PAPER/FIGURE.
+    quick
+        Smaller versions: minutes in place of hours.
+    again
+        Make them again, also where they are there.
+    out
+        Folder for the pictures and the page, index.md.
+    """
+    from tutelage.cli import experiment
+    from tutelage.cli.gallery import chosen, make
+
+    figures, folder = chosen(names or []), experiment.folder(out)
+    records = make(folder, figures, quick, again)
+    failed = [name for name in figures if records[name].error]
+    for name in failed:
+        print(f"failed: {name}: {records[name].error}")
+    print(f"{len(figures) - len(failed)} of {len(figures)} figures are there")
+    _results(folder, [folder / "index.md"])
+    if failed:
+        raise SystemExit(POINTS_FAILED)
+
+
+@app.command
 def doctor() -> None:
     """Say what is installed, where compiled code is kept, and whether a small problem comes out right."""
     from tutelage.cli.checkup import report

@@ -6,7 +6,7 @@ Nothing here is needed elsewhere: every experiment is a script on top of the pub
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,8 +63,13 @@ class Figure:
     quick: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, quick: bool = False, **parameters: Any) -> Reproduction:
-        """Run the experiment with the parameters of the full or the `quick` figure, or with others."""
-        return self.experiment(**{**(self.quick if quick else {}), **parameters})
+        """Run the experiment with the parameters of the full or the `quick` figure, or with others.
+
+        The attribute ``figure`` of each dataset is the figure's name, so that :func:`tutelage.citation` knows the paper.
+        """
+        found = self.experiment(**{**(self.quick if quick else {}), **parameters})
+        stamped = {label: ds.assign_attrs(figure=self.name) for label, ds in found.datasets.items()}
+        return replace(found, datasets=stamped)
 
 
 def catalogue() -> dict[str, Figure]:

@@ -1,0 +1,114 @@
+"""What `tl.citation` says of each way to use the package, and that the works it knows are those the pages refer to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tutelage as tl
+from tutelage.works import BEHIND, VIEWS, _works
+from tutelage.papers import catalogue
+
+ROOT = Path(tl.__file__).parents[2]
+STATE = tl.Overlaps(Q=[[1.0]], R=[[0.3]], T=[[1.0]])
+ONLINE = {"saad1995exact", "saad1995online", "biehl1995", "goldt2019"}
+
+
+def keys(*things: object) -> set[str]:
+    return set(re.findall(r"^@\w+\{(\w+),", tl.citation(*things), flags=re.MULTILINE))
+
+
+def test_the_software_comes_first_and_alone_by_default():
+    assert keys() == {"tutelage"}
+    assert tl.citation(STATE).startswith("@software{tutelage,")
+    assert f"version = {{{tl.__version__}}}" in tl.citation()
+
+
+@pytest.mark.parametrize(
+    ("thing", "behind"),
+    [
+        (tl.OnlineSGD(), ONLINE),
+        (tl.OnlineSGD(terms="flow"), ONLINE | {"arnaboldi2023", "veiga2022"}),
+        (tl.OnlineSGD("square", constraint="sphere"), ONLINE | {"arnaboldi2023escaping"}),
+        (STATE, set()),
+        (tl.solve, ONLINE),
+        (tl.continual, {"lee2021", "lee2022"}),
+        (tl.landscape.flow, {"brea2023"}),
+        (tl.landscape.spectral_density, {"brea2023", "ubaru2017"}),
+        (tl.landscape.MLP(inputs=1, layers=[(1, "tanh", True)]), {"brea2023"}),
+        (tl.continual.optimal_protocol, {"lee2021", "lee2022", "mori2024"}),
+        ("regimes.phase_retrieval", {"veiga2022", "arnaboldi2023", "arnaboldi2023escaping"}),
+        ("goldt2019/linear", {"goldt2019"}),
+        (catalogue()["couto2025/rank-maps"], {"couto2025"}),
+        ("saad1995exact", {"saad1995exact"}),
+    ],
+    ids=str,
+)
+def test_of_what_was_used(thing, behind):
+    assert keys(thing) == {"tutelage"} | behind
+
+
+def test_of_datasets():
+    rule, alpha = tl.OnlineSGD(lr=0.1), [0.0, 0.5]
+    assert keys(tl.solve(rule, STATE, alpha)) == {"tutelage"} | ONLINE
+    sim = tl.simulate(rule, STATE, alpha, dim=20, replicas=1)
+    assert keys(sim) == {"tutelage", "lu2021", "arnaboldi2023"} | ONLINE
+    teachers = tl.continual.two_teachers(1, feature_similarity=0.5, readout_similarity=1.0, dim=50, seed=0)
+    state = tl.continual.MultiTask.random(2, teachers, std=1e-3, seed=1)
+    weighty = tl.continual.Phase(task=1, alpha=0.5, consolidate=tl.continual.Consolidation(1.0))
+    plain = [tl.continual.Phase(task=0, alpha=0.5), tl.continual.Phase(task=1, alpha=0.5)]
+    assert keys(tl.continual.solve(rule, state, plain)) == {"tutelage", "lee2021", "lee2022"} | ONLINE
+    held = tl.continual.solve(rule, state, [plain[0], weighty])
+    assert keys(held) == {"tutelage", "lee2021", "lee2022", "kirkpatrick2017"} | ONLINE
+
+
+def test_of_a_figure_and_of_its_data():
+    made = catalogue()["couto2025/rank-maps"].run(inputs=(1, 2), hidden=(1,))
+    assert keys(made) == {"tutelage", "couto2025"}
+    assert all(keys(ds) == {"tutelage", "couto2025"} for ds in made.datasets.values())
+
+
+@pytest.mark.parametrize(
+    ("thing", "sentence"),
+    [
+        ("goldt2018", "named by one of tutelage, saad1995exact"),
+        (np.zeros(3), "one by one"),
+        (["goldt2019"], "one by one"),
+        (3, "of builtins"),
+        (np.dot, "of numpy"),
+        (tl.solve(tl.OnlineSGD(), STATE, [0.0]).drop_attrs(), "say what made them"),
+    ],
+    ids=str,
+)
+def test_what_it_does_not_know(thing, sentence):
+    with pytest.raises(tl.ArgumentError, match=sentence):
+        tl.citation(thing)
+
+
+def test_every_work_is_an_entry_and_every_module_there():
+    works = _works()
+    assert {key for several in BEHIND.values() for key in several} <= set(works)
+    assert {name.partition("/")[0] for name in catalogue()} <= set(works)
+    package = ROOT / "src" / "tutelage"
+    for module in (*BEHIND, *VIEWS.values()):
+        path = package.joinpath(*module.split("."))
+        assert path.is_dir() or path.with_suffix(".py").is_file(), module
+    for key, entry in works.items():
+        assert entry.count("{") == entry.count("}"), key
+        assert {"title", "author", "year"} <= set(re.findall(r"^  (\w+)\s+=", entry, flags=re.MULTILINE)), key
+
+
+def test_every_preprint_that_is_referred_to_is_an_entry():
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("src/**/*.py")]
+    found = {number for path in texts for number in re.findall(r"arXiv:(\d{4}\.\d{5})", path.read_text("utf-8"))}
+    assert len(found) > 10
+    known = set(re.findall(r"eprint\s+= \{(.*)\}", "\n".join(_works().values())))
+    assert found <= known
+
+
+def test_the_version_of_the_citation_file_is_that_of_the_package():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {tl.__version__}\n" in text
