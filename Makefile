@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test test-slow lint format ci docs bench gallery wheel clean
+.PHONY: demo test test-slow lint format ci docs bench gallery release clean
 
 demo: $(VENV)/.run
 	$(BIN)/tutelage demo
@@ -33,6 +33,10 @@ docs: $(VENV)/.docs
 # All figures of all papers, in full size (hours), onto the page of the documentation; QUICK=1 makes small ones (minutes).
 gallery: $(VENV)/.dev
 	$(BIN)/tutelage gallery --out docs/gallery $(if $(QUICK),--quick)
+
+# sdist and wheel into dist/, tried in empty environments with the newest and the oldest dependencies.
+release:
+	tools/check_release.sh $(PYTHON)
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/run.py

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Builds sdist and wheel, installs the wheel in empty environments, with the newest and with the oldest dependencies
+# that pyproject.toml allows, and runs it there: from another folder, without compilers, on an empty cache.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${1:-python3}
+dist=$PWD/dist
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+rm -rf "$dist"
+"$python" -m venv "$work/tools"
+"$work/tools/bin/pip" install -q 'build>=1.2' 'uv>=0.4'
+"$work/tools/bin/python" -m build -o "$dist" . > "$work/build.log" || { cat "$work/build.log"; exit 1; }
+requirements=$PWD/pyproject.toml
+wheel=$(echo "$dist"/tutelage-*.whl)
+cd "$work"
+for versions in highest lowest-direct; do
+    echo "== $versions: $(basename "$wheel")"
+    "$work/tools/bin/uv" venv -q --python "$python" "$versions"
+    export VIRTUAL_ENV=$work/$versions
+    "$work/tools/bin/uv" pip install -q --resolution "$versions" -r "$requirements" --extra images --extra cluster
+    "$work/tools/bin/uv" pip install -q --no-deps "$wheel"
+    mkdir no-compilers-"$versions"
+    run() { env -i HOME="$work" PATH="$work/no-compilers-$versions" XDG_CACHE_HOME="$work/cache-$versions" "$work/$versions/bin/tutelage" "$@"; }
+    run doctor
+    run demo -o "demo-$versions"
+    test -s "demo-$versions/learning_curve.png"
+done
+echo "sdist and wheel are in $dist"
