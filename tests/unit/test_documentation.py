@@ -102,8 +102,9 @@ def test_every_dependency_is_accounted_for():
     assert told - {"package"} == wanted
 
 
-def test_the_version_is_the_same_everywhere():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    assert tutelage.__version__ == version
-    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
-    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+def test_the_version_stands_in_one_place_and_is_told_in_two():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert "version" in project["project"]["dynamic"]
+    assert project["tool"]["hatch"]["version"]["path"] == "src/tutelage/__init__.py"
+    assert f"\nversion: {tutelage.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"## [{tutelage.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The gallery: what is there is not made again, failures are listed, and the page of the documentation is up to date."""
+"""The gallery: what is there is not made again, failures are listed, and the page in docs is up to date."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import tutelage as tl
-from tutelage.cli import gallery, main
+from tutelage.cli import exhibition as gallery
+from tutelage.cli import main
 from tutelage.papers import catalogue
 
 DOCS = Path(tl.__file__).parents[2] / "docs" / "gallery"

@@ -245,7 +245,7 @@ def gallery(
         Folder for the pictures and the page, index.md.
     """
     from tutelage.cli import experiment
-    from tutelage.cli.gallery import chosen, make
+    from tutelage.cli.exhibition import chosen, make
 
     figures, folder = chosen(names or []), experiment.folder(out)
     records = make(folder, figures, quick, again)

@@ -125,7 +125,9 @@ def _belongs(figure: str, names: list[str]) -> bool:
 
 def _stands(record: Record | None, quick: bool) -> bool:
     """Return whether a figure need not be made."""
-    return record is not None and not record.error and record.version == __version__ and (quick or record.size == "full")
+    return (
+        record is not None and not record.error and record.version == __version__ and (quick or record.size == "full")
+    )
 
 
 def _run(name: str, quick: bool, path: Path) -> Record:
