@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -42,7 +41,7 @@ class Record:
     size : {"full", "quick"}
         Of the experiment.
     seconds : float
-        It took.
+        Of CPU time that it took, over all cores: other work on the machine does not count.
     made, version, machine : str
         When, by which version, and where.
     summary : dict of float
@@ -88,7 +87,7 @@ def make(
     for count, name in enumerate(due, 1):
         say(f"[{count}/{len(due)}] {name}")
         records[name] = _run(name, quick, folder / picture(name))
-        say(f"    {records[name].error or 'done'}, {_time(records[name].seconds)}")
+        say(f"    {records[name].error or 'done, ' + _time(records[name].seconds)}")
         _write(folder, records)
     _write(folder, records)
     return {name: records[name] for name in catalogue() if name in records}
@@ -132,24 +131,23 @@ def _stands(record: Record | None, quick: bool) -> bool:
 
 def _run(name: str, quick: bool, path: Path) -> Record:
     """Make a figure in a process of its own."""
-    begin, summary, error = time.perf_counter(), {}, ""
+    summary, seconds, error = {}, 0.0, ""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            summary = pool.submit(_draw, name, quick, path).result()
+            summary, seconds = pool.submit(_draw, name, quick, path).result()
         except Exception as problem:
             error = f"{type(problem).__name__}: {problem}"
-    seconds = round(time.perf_counter() - begin, 1)
     size = "quick" if quick else "full"
     return Record(size, seconds, date.today().isoformat(), __version__, _machine(), summary, " ".join(error.split()))
 
 
-def _draw(name: str, quick: bool, path: Path) -> dict[str, float]:
-    """Run an experiment, save its picture and return its summary."""
+def _draw(name: str, quick: bool, path: Path) -> tuple[dict[str, float], float]:
+    """Run an experiment, save its picture and return its summary, with the CPU seconds of this process and its own."""
     from tutelage.plot import save
 
     made = catalogue()[name].run(quick)
     save(made.figure, path)
-    return {what: float(value) for what, value in made.summary.items()}
+    return {what: float(value) for what, value in made.summary.items()}, round(sum(os.times()[:4]), 1)
 
 
 def _write(folder: Path, records: dict[str, Record]) -> None:
@@ -179,6 +177,7 @@ def _card(name: str, figure: Figure, record: Record) -> str:
     """Return the part of the page that shows a figure."""
     numbers = "; ".join(f"{what}: {value:.4g}" for what, value in record.summary.items())
     measured = f"Measured: {numbers}.\n\n" if numbers else ""
+    option = " --quick" if record.size == "quick" else ""
     return f"""\
 ### {figure.title or name}
 
@@ -186,8 +185,8 @@ def _card(name: str, figure: Figure, record: Record) -> str:
 
 {figure.finding}
 
-{measured}*{figure.reference}.* `tutelage reproduce {name}{" --quick" if record.size == "quick" else ""}`: {record.size} size,
-{_time(record.seconds)} on {record.machine}, {record.made}, version {record.version}.
+{measured}*{figure.reference}.* `tutelage reproduce {name}{option}`: {record.size} size, {_time(record.seconds)}
+of CPU time ({record.machine}, {record.made}, version {record.version}).
 """
 
 

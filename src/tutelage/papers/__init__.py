@@ -65,7 +65,7 @@ class Figure:
     def run(self, quick: bool = False, **parameters: Any) -> Reproduction:
         """Run the experiment with the parameters of the full or the `quick` figure, or with others.
 
-        The attribute ``figure`` of each dataset is the figure's name, so that :func:`tutelage.citation` knows the paper.
+        The attribute ``figure`` of each dataset is the figure's name; :func:`tutelage.citation` knows the paper by it.
         """
         found = self.experiment(**{**(self.quick if quick else {}), **parameters})
         stamped = {label: ds.assign_attrs(figure=self.name) for label, ds in found.datasets.items()}
