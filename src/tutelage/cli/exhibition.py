@@ -131,7 +131,8 @@ def _stands(record: Record | None, quick: bool) -> bool:
 
 def _run(name: str, quick: bool, path: Path) -> Record:
     """Make a figure in a process of its own."""
-    summary, seconds, error = {}, 0.0, ""
+    summary: dict[str, float] = {}
+    seconds, error = 0.0, ""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
             summary, seconds = pool.submit(_draw, name, quick, path).result()
