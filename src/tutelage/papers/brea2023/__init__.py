@@ -49,7 +49,7 @@ FIGURES = (
     Figure(
         "brea2023/loss-against-gradient",
         "Loss, gradient and smallest eigenvalue of the points found",
-        "Searches end at machine precision, in a loss of zero or in minima of positive loss without negative "
+        "Most searches end at machine precision, in a loss of zero or in minima of positive loss without negative "
         "eigenvalues, and wider students more often in the former.",
         f"{PAPER}, loss against gradient norm",
         loss_against_gradient,

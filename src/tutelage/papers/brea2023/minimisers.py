@@ -109,14 +109,14 @@ def loss_against_gradient(
     activations: Sequence[str] = ("softplus", "g"),
     seeds: int = 4,
     samples: int = 2000,
-    seconds: float = 6.0,
+    seconds: float = 20.0,
     *,
     store: str | None = None,
     workers: int | None = None,
 ) -> Reproduction:
     r"""Loss and gradient of the points found, with their smallest eigenvalue: teachers of k units and as many inputs.
 
-    Finding: the search ends at machine precision, in loss zero or in minima of positive loss whose gradient vanishes
+    Finding: most searches end at machine precision, in loss zero or in minima of positive loss whose gradient vanishes
     and whose eigenvalues are not negative, and the share of the former grows with the width of the student.
 
     Parameters
