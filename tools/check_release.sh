@@ -15,6 +15,28 @@ rm -rf "$dist"
 requirements=$PWD/pyproject.toml
 wheel=$(echo "$dist"/tutelage-*.whl)
 cd "$work"
+sweep=$work/sweep.toml
+cat > "$sweep" << 'END'
+[student]
+units = 2
+
+[teacher]
+units = 2
+
+[time]
+alpha_max = 5.0
+points = 5
+
+[simulation]
+dim = 50
+replicas = 2
+
+[sweep]
+
+[[sweep.axes]]
+name = "rule.lr"
+values = [0.1, 0.5]
+END
 for versions in highest lowest-direct; do
     echo "== $versions: $(basename "$wheel")"
     "$work/tools/bin/uv" venv -q --python "$python" "$versions"
@@ -26,5 +48,7 @@ for versions in highest lowest-direct; do
     run doctor
     run demo -o "demo-$versions"
     test -s "demo-$versions/learning_curve.png"
+    run sweep "$sweep" -j 2 -o "sweep-$versions"
+    test -s "sweep-$versions/dataset.nc"
 done
 echo "sdist and wheel are in $dist"
