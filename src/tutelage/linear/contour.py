@@ -12,11 +12,11 @@ With the measure dz/(2 pi i), a = -z, and the equivalents of :mod:`tutelage.line
         \frac{\langle W_j^2 \rangle\, \nu \nu'}{(\Lambda_j + \nu)(\Lambda_j + \nu')}
         \Big[ 1 - \frac1n \sum_j \frac{\Lambda_j^2}{(\Lambda_j + \nu)(\Lambda_j + \nu')} \Big]^{-1} .
 
-**The contour** is an ellipse in :math:`\log(z + \delta)` whose foci are the images of 0 and of the largest eigenvalue. It
-passes zero on the left, within :math:`\delta` of it: it holds the eigenvalues that are zero for n < d, and those that
-come close to it for n = d, and with :math:`\delta = 1/(\eta t)` filters stay bounded on it. It keeps so far from both the
-eigenvalues and the half-plane where filters grow that the midpoint rule converges geometrically, at a rate that depends
-on the number of decades between :math:`\delta` and the largest eigenvalue alone.
+**The contour** is an ellipse in :math:`\log(z + \delta)` whose foci are the images of 0 and of the largest
+eigenvalue. It passes zero on the left, within :math:`\delta` of it: it holds the eigenvalues that are zero for n < d,
+and those that come close to it for n = d, and with :math:`\delta = 1/(\eta t)` filters stay bounded on it. It keeps
+so far from both the eigenvalues and the half-plane where filters grow that the midpoint rule converges geometrically,
+at a rate that depends on the number of decades between :math:`\delta` and the largest eigenvalue alone.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from tutelage.errors import check_array, check_choice, check_count, refuse
 from tutelage.linear.contour import contour_law
 from tutelage.linear.equivalents import ridge_law
 from tutelage.linear.fast_slow import check_convention, combined, fractions, penalties
-from tutelage.linear.filters import FILTERS, Descent, way_of
+from tutelage.linear.filters import FILTERS, Descent, Filter, way_of
 from tutelage.linear.finite import given_fields, mean_over_draws
 from tutelage.linear.record import check_problem, check_steps, dataset
+from tutelage.linear.schedule import Scheduled
 from tutelage.linear.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def learning_curve(
     *,
     test_noise: bool = False,
     dynamics: str = "descent",
+    penalty: Callable[[float], float] | None = None,
     draws: int = 100,
     seed: int = 0,
     z: ArrayLike | None = None,
@@ -55,9 +58,9 @@ def learning_curve(
     spectrum : Spectrum
         The problem, of :func:`two_scale`, :func:`power_law`, or your own.
     t : array, shape (times,)
-        Steps >= 0 of size `lr`, in any order. Descent between whole steps is the power :math:`(1 - \eta h)^t` with an lr
-        up to 1/(largest eigenvalue + ridge); with a larger one, and in the first step, the straight line from one step
-        to the next.
+        Steps >= 0 of size `lr`, in any order. Descent between whole steps is the power :math:`(1 - \eta h)^t` with an
+        lr up to 1/(largest eigenvalue + ridge); with a larger one, and in the first step, the straight line from one
+        step to the next.
     method : str
         - "flow": gradient flow for the time lr t, exact in the limit of large n and d, for any spectrum;
         - "descent": gradient descent, in the same limit;
@@ -77,6 +80,8 @@ def learning_curve(
         Whether eg has the noise of test labels, :math:`\sigma^2/2`.
     dynamics : {"descent", "flow", "ridge"}
         Of "finite" alone: how the student is trained.
+    penalty : function of the step, optional
+        A penalty on outputs that is taken away during training (:func:`fading`), of "flow", "descent" and "finite".
     draws, seed : int
         Of "finite": how many sets of samples, and which.
     z : array, shape (n, d), optional
@@ -94,8 +99,8 @@ def learning_curve(
     Raises
     ------
     ArgumentError
-        A method, convention or dynamics that is not known; times that are negative, NaN or infinite; steps that diverge;
-        "fast_slow" of more than two scales.
+        A method, convention or dynamics that is not known; times that are negative, NaN or infinite; steps that
+        diverge; "fast_slow" of more than two scales.
 
     Notes
     -----
@@ -105,12 +110,13 @@ def learning_curve(
 
     Examples
     --------
+    >>> from tutelage.linear import learning_curve, two_scale
     >>> problem = two_scale(n=150, d=100, p=60, kappa=50, noise=0.3)
     >>> curve = learning_curve(problem, [10, 100, 1e4], "flow", lr=1 / problem.top)
     >>> curve.eg.values.round(4)
     array([0.3115, 0.3572, 0.1329])
     >>> learning_curve(problem, [10, 100, 1e4], "fast_slow", lr=1 / problem.top).eg.values.round(4)
-    array([0.3111, 0.3416, 0.1734])
+    array([0.2936, 0.3376, 0.1571])
     """
     lr, ridge = check_problem(spectrum, lr, ridge)
     times = check_steps("t", t)
@@ -119,12 +125,13 @@ def learning_curve(
     if convention is not None and method != "fast_slow":
         raise refuse("convention", 'be None for other methods than "fast_slow"', f"is {convention!r} for {method!r}")
     if method == "finite":
-        found, more = _finite(spectrum, times, way_of(dynamics, spectrum.top, lr, ridge), draws, seed, z, progress)
+        way = _way(spectrum, times, dynamics, lr, ridge, penalty)
+        found, more = _finite(spectrum, times, way, draws, seed, z, progress)
         more["dynamics"] = dynamics
     else:
         kind = check_convention(convention) if method == "fast_slow" else None
         count = None if nodes is None else check_count("nodes", nodes, minimum=2)
-        R, error = limit_law(spectrum, times, method, lr, ridge, kind, count)
+        R, error = limit_law(spectrum, times, method, lr, ridge, kind, count, penalty)
         found, more = {"R": R, "Q": error - spectrum.signal + 2 * R, "eg": error / 2}, {"convention": kind}
     return dataset(spectrum, times, found, bool(test_noise), method=method, lr=lr, ridge=ridge, **more)
 
@@ -137,21 +144,41 @@ def limit_law(
     ridge: float,
     convention: str | None = None,
     nodes: int | None = None,
+    penalty: Callable[[float], float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Return R and :math:`2 \epsilon_g`, each (times,), of one of the `LAWS`; arguments are checked."""
+    if method in ("flow", "descent"):
+        return contour_law(spectrum, t, _way(spectrum, t, method, lr, ridge, penalty), nodes)
+    _refuse_penalty(penalty, method)
     if method == "ridge":
         return ridge_law(spectrum, penalties(t, lr, ridge))
-    if method == "fast_slow":
-        parts, error, _ = combined(spectrum, fractions(spectrum, penalties(t, lr, ridge), check_convention(convention)))
-        return parts.sum(1), error
-    way = way_of(method, spectrum.top, lr, ridge)
-    if isinstance(way, Descent):
-        way.check(spectrum.top)
-    return contour_law(spectrum, t, way, nodes)
+    parts, error, _ = combined(spectrum, fractions(spectrum, penalties(t, lr, ridge), check_convention(convention)))
+    return parts.sum(1), error
+
+
+def _way(spectrum: Spectrum, t: np.ndarray, name: str, lr: float, ridge: float, penalty: Any) -> Filter:
+    """Return the filter of a way to train, if it converges on this problem."""
+    if penalty is None:
+        way = way_of(name, spectrum.top, lr, ridge)
+        if isinstance(way, Descent):
+            way.check(spectrum.top)
+        return way
+    if name == "ridge":
+        _refuse_penalty(penalty, name)
+    if name == "descent" and (t % 1).any():
+        raise refuse("t", "be whole steps, with a penalty", f"has {t[t % 1 > 0][0]:g}")
+    scheduled = Scheduled(lr, ridge, penalty, whole=name == "descent")
+    scheduled.check(spectrum.top, float(t.max()))
+    return scheduled
+
+
+def _refuse_penalty(penalty: Any, name: str) -> None:
+    if penalty is not None:
+        raise refuse("penalty", f"be None for {name!r}: it acts during training", "is given")
 
 
 def _finite(
-    spectrum: Spectrum, t: np.ndarray, way: Any, draws: int, seed: int, z: Any, progress: bool
+    spectrum: Spectrum, t: np.ndarray, way: Filter, draws: int, seed: int, z: Any, progress: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the variables of "finite", and what to say of how they were found."""
     if z is not None:

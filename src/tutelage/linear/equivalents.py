@@ -11,8 +11,9 @@ real for a penalty a > 0, and continued to all complex a but minus the eigenvalu
           \frac{\Lambda \nu_a \nu_b}{(\Lambda + \nu_a)(\Lambda + \nu_b)}
           \Big[ 1 - \frac1n \sum_j \frac{\Lambda_j^2}{(\Lambda_j + \nu_a)(\Lambda_j + \nu_b)} \Big]^{-1}
 
-on the diagonal, with errors of order 1/n in sums over features. References: Hastie, Montanari, Rosset & Tibshirani, Ann.
-Statist. 50, 949 (2022); Dobriban & Wager, Ann. Statist. 46, 247 (2018); Bach, SIAM J. Math. Data Sci. 6, 26 (2024).
+on the diagonal, with errors of order 1/n in sums over features. References: Hastie, Montanari, Rosset & Tibshirani,
+Ann. Statist. 50, 949 (2022); Dobriban & Wager, Ann. Statist. 46, 247 (2018); Bach, SIAM J. Math. Data Sci. 6, 26
+(2024).
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def ridge_law(spectrum: Spectrum, penalty: np.ndarray) -> tuple[np.ndarray, np.n
     With the learned fraction :math:`x_j = \Lambda_j/(\Lambda_j + \nu)` of each feature,
 
     .. math:: R = \frac1d \sum_j \langle W_j^2 \rangle x_j, \qquad
-              2 \epsilon_g = \frac{\frac1d \sum_j \langle W_j^2 \rangle (1 - x_j)^2 + \sigma^2 \gamma}{1 - \gamma}, \qquad
-              \gamma = \frac1n \sum_j x_j^2 .
+              2 \epsilon_g = \frac{\frac1d \sum_j \langle W_j^2 \rangle (1 - x_j)^2 + \sigma^2 \gamma}{1 - \gamma},
+              \qquad \gamma = \frac1n \sum_j x_j^2 .
 
     Parameters
     ----------

@@ -7,9 +7,9 @@ With :math:`\alpha_i = n/p_i`, :math:`\tilde\lambda_i = \lambda/(p_i \Lambda_i)`
           a_i = \tfrac12 \big[ 1 + \alpha_i + \tilde\lambda_i
                 + \sqrt{(1 + \alpha_i + \tilde\lambda_i)^2 - 4 \alpha_i}\, \big] ,
 
-as if the other one were not there, and R and Q follow from the fractions as in ridge regression (:func:`combined`): that
-step is exact. The approximation is that the slow block learns from n samples, where those that the p fast features have
-used up leave n - p. Reference: Pezeshki et al., ICML 2022, Eqs. 14-16.
+as if the other one were not there, and R and Q follow from the fractions as in ridge regression (:func:`combined`):
+that step is exact. The approximation is that the slow block learns from n samples, where those that the p fast
+features have used up leave n - p. Reference: Pezeshki et al., ICML 2022, Eqs. 14-16.
 """
 
 from __future__ import annotations

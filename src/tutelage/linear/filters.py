@@ -1,8 +1,8 @@
 r"""What a way of training makes of each eigenvalue of :math:`H = X^\top X`.
 
-Weights are :math:`\hat w = g_t(H)\, X^\top y` from zero, for the loss :math:`\frac12 |X w - y|^2 + \frac\lambda2 |w|^2`, a
-sum over samples. A filter gives the gain :math:`g_t(h)` and the residual :math:`r_t(h) = 1 - h\,g_t(h)`, the part of the
-teacher that is not learned yet, at real or complex h.
+Weights are :math:`\hat w = g_t(H)\, X^\top y` from zero, for the loss :math:`\frac12 |X w - y|^2 + \frac\lambda2
+|w|^2`, a sum over samples. A filter gives the gain :math:`g_t(h)` and the residual :math:`r_t(h) = 1 - h\,g_t(h)`,
+the part of the teacher that is not learned yet, at real or complex h.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class Flow(Filter):
         total = h + self.ridge
         small = np.abs(total) < np.finfo(float).tiny
         safe = np.where(small, 1.0, total)
-        return np.where(small, self.lr * t[:, None], -np.expm1(self._exponent(h, t)) / safe)
+        return np.where(small, self.lr * t.reshape(-1, *[1] * np.ndim(h)), -np.expm1(self._exponent(h, t)) / safe)
 
     def _exponent(self, h: np.ndarray, t: np.ndarray) -> np.ndarray:
         """Return the logarithm of the factor by which the distance from the minimum has changed."""
-        return -self.lr * t[:, None] * (h + self.ridge)
+        return -self.lr * t.reshape(-1, *[1] * np.ndim(h)) * (h + self.ridge)
 
 
 @dataclass(frozen=True)

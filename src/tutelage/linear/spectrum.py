@@ -46,11 +46,12 @@ class Spectrum:
 
     Examples
     --------
+    >>> import numpy as np
     >>> problem = Spectrum(150, np.full(100, 0.01), noise=0.3)
     >>> problem
     Spectrum(n=150, d=100, eigenvalues 0.01 to 0.01, noise=0.3)
-    >>> round(problem.top, 6)
-    4.949490
+    >>> round(problem.top, 4)
+    4.9495
     """
 
     n: int
@@ -93,7 +94,7 @@ class Spectrum:
 
     @property
     def signal(self) -> float:
-        r"""Variance of the labels without noise, :math:`\frac1d \sum_j \langle W_j^2 \rangle`: R and Q of the teacher."""
+        r"""Variance of labels without noise, :math:`\frac1d \sum_j \langle W_j^2 \rangle`: R and Q of the teacher."""
         return float(np.mean(self._squares))
 
     @property
@@ -120,7 +121,7 @@ class Spectrum:
 
     @cached_property
     def levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        r"""Distinct eigenvalues, how many features each has, and the :math:`\langle W_j^2 \rangle/d` that they carry."""
+        r"""Distinct eigenvalues, numbers of their features, and the :math:`\langle W_j^2 \rangle/d` that they carry."""
         L, where, count = np.unique(self.eigenvalues, return_inverse=True, return_counts=True)
         return L, count.astype(float), np.bincount(where, self._squares) / self.d
 
