@@ -152,7 +152,7 @@ def limit_law(
     _refuse_penalty(penalty, method)
     if method == "ridge":
         return ridge_law(spectrum, penalties(t, lr, ridge))
-    parts, error, _ = combined(spectrum, fractions(spectrum, penalties(t, lr, ridge), check_convention(convention)))
+    parts, error = combined(spectrum, fractions(spectrum, penalties(t, lr, ridge), check_convention(convention)))
     return parts.sum(1), error
 
 

@@ -60,19 +60,19 @@ def _fraction(alpha: float, penalty: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(penalty), 2 * alpha / (1 + alpha + finite + root), 0.0)
 
 
-def combined(spectrum: Spectrum, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    r"""Return R by block (times, 2), :math:`2 \epsilon_g` and :math:`\gamma` of learned fractions x (times, 2).
+def combined(spectrum: Spectrum, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return R by block (times, 2) and :math:`2 \epsilon_g` (times,) of learned fractions x (times, 2).
 
     .. math:: 2 \epsilon_g = \frac{\sum_i T_i (1 - x_i)^2 + \sigma^2 \gamma}{1 - \gamma}, \qquad
               \gamma = \frac1n \sum_i p_i x_i^2, \qquad R_i = T_i x_i ,
 
-    :math:`T_i` what block i carries of the signal.
+    :math:`T_i` what block i carries of the signal. As published, the blocks can learn more together than n
+    samples allow (n < d): then gamma > 1, and the error is negative.
     """
     assert spectrum.teacher is not None
     carried = np.array([spectrum.teacher[block].sum() for block in spectrum.blocks]) / spectrum.d
     sizes = np.array([block.stop - block.start for block in spectrum.blocks])
     gamma = x**2 @ sizes / spectrum.n
-    rest = 1 - gamma
-    if (rest <= 0).any():
-        raise refuse("t", "be times at which the approximation has an error", f"it has none: gamma = {gamma.max():.3g}")
-    return x * carried, ((1 - x) ** 2 @ carried + spectrum.noise**2 * gamma) / rest, gamma
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = ((1 - x) ** 2 @ carried + spectrum.noise**2 * gamma) / (1 - gamma)
+    return x * carried, error

@@ -43,7 +43,7 @@ def digit_inputs(d: int = 40) -> tuple[np.ndarray, np.ndarray]:
     images = digits(None)
     pixels = images.inputs - images.inputs.mean(0)
     U, D, _ = np.linalg.svd(pixels, full_matrices=False)
-    rank = int((D > 1e-8 * D[0]).sum())
+    rank = int((D / D[0] > 1e-8).sum())
     if check_count("d", d) > rank:
         raise refuse("d", f"be at most the number of components that vary, {rank}", f"is {d}")
     y = np.where(images.labels < 5, 1.0, -1.0)

@@ -1,6 +1,7 @@
 r"""A penalty on the outputs that is taken away during training.
 
-The gradient is :math:`(1 + \alpha_i) X^\top X w - X^\top y`, that of the loss with :math:`\frac{\alpha_i}2 |X w|^2` added. The gain of an eigenvalue h obeys
+The gradient is :math:`(1 + \alpha_i) X^\top X w - X^\top y`, that of the loss with
+:math:`\frac{\alpha_i}2 |X w|^2` added. The gain of an eigenvalue h obeys
 
 .. math:: g_{i+1} = g_i + \eta\, [1 - ((1 + \alpha_i) h + \lambda)\, g_i] ,
 
