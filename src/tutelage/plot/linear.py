@@ -11,15 +11,14 @@ import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tutelage.errors import check_type, refuse
-from tutelage.plot.curves import DARK, GREY, PALETTE, SPACING, _colours, _settle, _single, style
+from tutelage.errors import check_number, check_type, refuse
+from tutelage.plot.curves import DARK, GREY, LINES, PALETTE, SPACING, Picture, _colours, _settle, _single, style
 
 __all__ = ["linear_curve", "linear_parts", "linear_plane"]
 
 STEPS = "steps $t$"
 ERROR = r"generalisation error $\epsilon_g$"
-GRID = 300  # points of the plane along each axis
-LEVELS = 25
+GRID = 400  # points of the plane along each axis
 
 
 def linear_curve(
@@ -107,7 +106,7 @@ def linear_plane(
     curves : xarray.Dataset, or dict of them by label
         With ``R`` and ``Q`` over ``t``; of replicas the mean.
     vmax : float, optional
-        Twice the error that has the last colour. Default: the largest on the paths or 1.
+        Twice the error that has the last colour. Default: twice the signal.
     ax : matplotlib.axes.Axes, optional
         Where to draw; default: a new figure, with a colour bar.
     title : str, optional
@@ -123,21 +122,20 @@ def linear_plane(
     R, Q = np.linspace(0, right, GRID), np.linspace(0, top, GRID)
     error = signal - 2 * R + Q[:, None]
     error[Q[:, None] < R**2 / signal] = np.nan
-    highest = max(signal, *(float((signal - 2 * ds.R + ds.Q).max()) for ds in paths.values())) if vmax is None else vmax
+    highest = 2 * signal if vmax is None else check_number("vmax", vmax, minimum=0, strict=True)
     with style() if ax is None else nullcontext():
-        axes = _single(title) if ax is None else ax
-        image = axes.contourf(R, Q, error, np.linspace(0, highest, LEVELS), cmap="viridis_r", alpha=0.75, extend="max")
+        axes = Picture(layout="constrained").add_subplot() if ax is None else ax
+        box: Any = (0, right, 0, top)
+        image = axes.imshow(error, "Greys", extent=box, origin="lower", aspect="auto", clim=(0, highest), alpha=0.6)
         axes.plot(R, R**2 / signal, color=GREY, lw=0.6)
-        shades = [DARK] if len(paths) == 1 else [str(0.75 * k / (len(paths) - 1)) for k in range(len(paths))]
-        lines = ("-", "--", "-.", ":")
-        for k, (label, ds) in enumerate(paths.items()):
+        for k, ((label, ds), colour) in enumerate(zip(paths.items(), _colours(len(paths)), strict=True)):
             order = np.argsort(ds.t.values)
-            look: Any = {"color": shades[k], "ls": lines[k % len(lines)], "label": label}
+            look: Any = {"color": colour, "ls": LINES[k % len(LINES)], "label": label}
             axes.plot(ds.R.values[order], ds.Q.values[order], **look)
         axes.set(xlabel="$R$", ylabel="$Q$", xlim=(0, right), ylim=(0, top))
         axes.set_title(axes.get_title() if title is None else title)
         if len(paths) > 1:
-            axes.legend(loc="upper left")
+            axes.legend(loc="upper left", frameon=True, framealpha=0.8, edgecolor="none")
         if ax is None:
             axes.figure.colorbar(image, ax=axes, label=r"$2 \epsilon_g$")
         _settle(axes)
