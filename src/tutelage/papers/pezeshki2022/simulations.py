@@ -25,7 +25,7 @@ def theory_and_simulation(
     kappas: Sequence[float] = (1.0, 50.0, 1e5),
     seeds: int = 100,
     *,
-    steps: int = 10_000,
+    steps: int = 3000,
     points: int = 200,
     seed: int = 1,
 ) -> Reproduction:
@@ -40,7 +40,7 @@ def theory_and_simulation(
     n, d, p : int
     kappas : sequence of float
     seeds : int
-        Sets of samples, with ten teachers each.
+        Sets of samples, with four teachers each.
     steps : int
         Of descent; ridge regression goes to 1e6.
     points : int
@@ -60,7 +60,7 @@ def theory_and_simulation(
     for kappa in kappas:
         problem = two_scale(n=n, d=d, p=p, kappa=kappa)
         lr = 0.8 / problem.top  # a draw may have a larger eigenvalue
-        found = simulate(problem, times, lr=lr, replicas=seeds, teachers=10, seed=seed)
+        found = simulate(problem, times, lr=lr, replicas=seeds, teachers=4, seed=seed)
         law = learning_curve(problem, times, "finite", lr=lr, draws=seeds, seed=seed)
         runs[kappa], descent[kappa] = found, law
         summary[f"kappa = {kappa:g}: descent off its law, in standard errors"] = _sigmas(found, law)
@@ -73,7 +73,7 @@ def theory_and_simulation(
         ridge[kappa] = stacked(laws, "law")
         for name in ("published", "corrected"):
             summary[f"kappa = {kappa:g}: {name} off the exact law"] = _gap(laws[name], laws["exact"])
-        ridge_runs[kappa] = simulate(problem, late, "ridge", lr=lr, replicas=seeds, teachers=10, seed=seed)
+        ridge_runs[kappa] = simulate(problem, late, "ridge", lr=lr, replicas=seeds, teachers=4, seed=seed)
         exact = learning_curve(problem, late, "ridge", lr=lr)
         summary[f"kappa = {kappa:g}: ridge regression off the exact law"] = _gap(exact, ridge_runs[kappa], "eg_mean")
     with panels(2) as (figure, axes):
@@ -84,7 +84,8 @@ def theory_and_simulation(
         for k, kappa in enumerate(kappas):
             label = "closed form, as published" if k == 0 else None
             axes[1].plot(t, ridge[kappa].sel(law="published").eg, ":", color=f"C{k}", label=label)
-        axes[1].legend()
+        axes[1].set_ylim(top=0.6)
+        axes[1].legend(loc="upper right", ncols=2)
         axes[1].set_xlabel(r"$1/(\eta \lambda)$")
     data = {"descent": descent, "ridge": ridge, "descent-runs": runs, "ridge-runs": ridge_runs}
     return Reproduction({key: stacked(each, "kappa") for key, each in data.items()}, figure, summary)
@@ -99,7 +100,7 @@ def fading_penalty(
     *,
     first: float = 0.6,
     rate: float = 1e-3,
-    steps: int = 10_000,
+    steps: int = 3000,
     points: int = 200,
     seed: int = 1,
 ) -> Reproduction:
@@ -113,7 +114,7 @@ def fading_penalty(
     n, d, p : int
     kappa : float
     seeds : int
-        Sets of samples, with ten teachers each.
+        Sets of samples, with four teachers each.
     first, rate : float
         Of :func:`tutelage.linear.fading`.
     steps : int
@@ -132,7 +133,7 @@ def fading_penalty(
     summary = {}
     for name, penalty in (("without", None), ("with", fading(first, rate))):
         laws[name] = learning_curve(problem, t, "flow", lr=lr, penalty=penalty)
-        runs[name] = simulate(problem, times, lr=lr, penalty=penalty, replicas=seeds, teachers=10, seed=seed)
+        runs[name] = simulate(problem, times, lr=lr, penalty=penalty, replicas=seeds, teachers=4, seed=seed)
         (low_t, low), (high_t, high) = extremes(t, laws[name].eg.values)
         summary |= {f"{name}: minimum": low, f"{name}: its step": low_t}
         summary |= {f"{name}: peak": high, f"{name}: step of the peak": high_t}
