@@ -27,7 +27,7 @@ def test_finite_law_is_descent_with_four_thousand_teachers():
 @pytest.mark.parametrize("n", [80, 100, 150])
 def test_finite_law_is_descent_with_four_thousand_teachers_at_late_times(n):
     problem = two_scale(n=n, d=100, p=60, kappa=50, noise=0.3)
-    t, lr = [1, 30, 1000, 5000], 0.9 / problem.top
+    t, lr = [1, 30, 300, 1500], 0.9 / problem.top
     runs = simulate(problem, t, lr=lr, ridge=1e-4, teachers=4000, replicas=1, seed=2)
     law = learning_curve(problem, t, "finite", lr=lr, ridge=1e-4, z=draw_fields(problem, 2, 0))
     np.testing.assert_allclose(runs.R[0], law.R, rtol=0.01)

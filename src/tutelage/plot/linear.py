@@ -93,6 +93,7 @@ def linear_plane(
     curves: xarray.Dataset | Mapping[str, xarray.Dataset],
     *,
     vmax: float | None = None,
+    legend: bool = True,
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Figure:
@@ -107,6 +108,8 @@ def linear_plane(
         With ``R`` and ``Q`` over ``t``; of replicas the mean.
     vmax : float, optional
         Twice the error that has the last colour. Default: twice the signal.
+    legend : bool
+        Whether to name paths, if there are several.
     ax : matplotlib.axes.Axes, optional
         Where to draw; default: a new figure, with a colour bar.
     title : str, optional
@@ -134,7 +137,7 @@ def linear_plane(
             axes.plot(ds.R.values[order], ds.Q.values[order], **look)
         axes.set(xlabel="$R$", ylabel="$Q$", xlim=(0, right), ylim=(0, top))
         axes.set_title(axes.get_title() if title is None else title)
-        if len(paths) > 1:
+        if legend and len(paths) > 1:
             axes.legend(loc="upper left", frameon=True, framealpha=0.8, edgecolor="none")
         if ax is None:
             axes.figure.colorbar(image, ax=axes, label=r"$2 \epsilon_g$")

@@ -58,7 +58,7 @@ FIGURES = (
     Figure(
         "pezeshki2022/regularisation",
         "Weight decay and time",
-        "With strong weight decay the error falls but once, or nearly so, with some it stays above the first minimum, and "
+        "With strong weight decay the error falls but once, or nearly so, with some it stays above its minimum, and "
         "without any a second descent leads to the smallest error.",
         f"{PAPER}, Fig. 5c and d",
         regularisation,

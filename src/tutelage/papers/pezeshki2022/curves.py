@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["extremes", "fast_and_slow", "plane", "regularisation", "stacked"]
 
-RELEASED = {"method": "fast_slow", "convention": "released"}  # what the paper prints
+RELEASED: dict[str, Any] = {"method": "fast_slow", "convention": "released"}  # what the paper prints
+WAYS: dict[str, dict[str, Any]] = {"released": RELEASED, "flow": {"method": "flow", "lr": 0.25}}
 TITLES = {"released": "closed form, as published", "flow": "gradient flow, exact"}
 
 
@@ -67,7 +68,7 @@ def fast_and_slow(
         "released": decomposition(problem, t, **RELEASED),
         "flow": decomposition(problem, t, "flow", lr=1 / problem.top),
     }
-    summary = {}
+    summary: dict[str, float] = {}
     with panels(2) as (figure, axes):
         for ax, (name, ds) in zip(axes, found.items(), strict=True):
             linear_parts(ds, ax=ax, title=TITLES[name])
@@ -105,15 +106,15 @@ def plane(
     """
     from tutelage.plot import linear_curve, linear_plane
 
-    t, ways = np.geomspace(1, t_max, points), {"released": RELEASED, "flow": {"method": "flow", "lr": 0.25}}
-    found, summary = {}, {}
+    t = np.geomspace(1, t_max, points)
+    found: dict[str, xarray.Dataset] = {}
+    summary: dict[str, float] = {}
     with panels(2, 2, width=6.8, height=2.6) as (figure, axes):
-        for (left, right), (name, way) in zip((axes[:2], axes[2:]), ways.items(), strict=True):
+        for (left, right), (name, way) in zip((axes[:2], axes[2:]), WAYS.items(), strict=True):
             curves = {k: learning_curve(two_scale(n=n, d=d, p=p, kappa=k), t, **way) for k in kappas}
             labelled = {rf"$\kappa = {k:g}$": ds for k, ds in curves.items()}
-            linear_plane(labelled, vmax=2.5, ax=left, title=TITLES[name])
+            linear_plane(labelled, vmax=2.5, ax=left, title=TITLES[name], legend=False)
             linear_curve(labelled, ax=right, title=TITLES[name])
-            left.get_legend().remove()
             found[name] = stacked(curves, "kappa")
             for k, ds in curves.items():
                 (low_t, low), (high_t, high) = extremes(t, ds.eg.values)
@@ -160,12 +161,11 @@ def regularisation(
     """
     ridges, t = 10.0 ** -np.linspace(0.1, 8, penalties), np.geomspace(1, t_max, points)
     problem = two_scale(n=n, d=d, p=p, kappa=kappa, noise=noise)
-    ways: dict[str, dict[str, Any]] = {"released": RELEASED, "flow": {"method": "flow", "lr": 0.25}}
     found = {
         name: stacked({x: learning_curve(problem, t, ridge=x, test_noise=True, **way) for x in ridges}, "ridge")
-        for name, way in ways.items()
+        for name, way in WAYS.items()
     }
-    summary = {}
+    summary: dict[str, float] = {}
     slices = [round(0.1 * penalties), round(0.3 * penalties), penalties - 1]
     with panels(2, 2, width=6.8) as (figure, axes):
         for (left, right), (name, ds) in zip((axes[:2], axes[2:]), found.items(), strict=True):
