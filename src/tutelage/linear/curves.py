@@ -25,6 +25,7 @@ __all__ = ["LAWS", "learning_curve", "limit_law"]
 
 LAWS = ("flow", "descent", "ridge", "fast_slow")  # in the limit of large n and d
 METHODS = ("finite", *LAWS)
+EIGENVALUES, LEAST_DRAWS = 20_000, 20  # of all draws together; draws of large problems
 
 
 def learning_curve(
@@ -38,7 +39,7 @@ def learning_curve(
     test_noise: bool = False,
     dynamics: str = "descent",
     penalty: Callable[[float], float] | None = None,
-    draws: int = 100,
+    draws: int | None = None,
     seed: int = 0,
     z: ArrayLike | None = None,
     nodes: int | None = None,
@@ -83,7 +84,7 @@ def learning_curve(
     penalty : function of the step, optional
         A penalty on outputs that is taken away during training (:func:`fading`), of "flow", "descent" and "finite".
     draws, seed : int
-        Of "finite": how many sets of samples, and which.
+        Of "finite": how many sets of samples, and which. Default: 20,000/d, and at least 20.
     z : array, shape (n, d), optional
         Of "finite": the samples, of variance 1/d, instead of draws.
     nodes : int, optional
@@ -178,13 +179,14 @@ def _refuse_penalty(penalty: Any, name: str) -> None:
 
 
 def _finite(
-    spectrum: Spectrum, t: np.ndarray, way: Filter, draws: int, seed: int, z: Any, progress: bool
+    spectrum: Spectrum, t: np.ndarray, way: Filter, draws: int | None, seed: int, z: Any, progress: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the variables of "finite", and what to say of how they were found."""
     if z is not None:
         R, Q = given_fields(spectrum, check_array("z", z, (spectrum.n, spectrum.d)), t, way)
         return {"R": R, "Q": Q, "eg": (spectrum.signal - 2 * R + Q) / 2}, {"draws": 1}
-    draws, seed = check_count("draws", draws), check_count("seed", seed, minimum=0)
+    draws = max(LEAST_DRAWS, EIGENVALUES // spectrum.d) if draws is None else check_count("draws", draws)
+    seed = check_count("seed", seed, minimum=0)
     R, Q = mean_over_draws(spectrum, t, way, draws, seed, progress)
     each = {"R": R, "Q": Q, "eg": (spectrum.signal - 2 * R + Q) / 2}
     found = {name: values.mean(0) for name, values in each.items()}
