@@ -281,3 +281,11 @@ def test_noise_of_test_labels_is_added_on_request():
     plain, noisy = (learning_curve(problem, [1, 10], test_noise=flag) for flag in (False, True))
     np.testing.assert_allclose(noisy.eg - plain.eg, 0.045, atol=1e-15)
     np.testing.assert_allclose(plain.eg, (1 - 2 * plain.R + plain.Q) / 2, atol=1e-14)
+
+
+@pytest.mark.parametrize("n", [500, 2000])
+@pytest.mark.parametrize("problem", [{"p": 600, "kappa": 3}, {"p": 50, "kappa": 1.5}])
+def test_largest_eigenvalue_is_that_of_a_large_draw(n, problem):
+    spectrum = two_scale(n=n, d=1000, **problem)
+    x = draw_fields(spectrum, 0, 0) * spectrum.scales
+    assert np.linalg.norm(x, 2) ** 2 == pytest.approx(spectrum.top, rel=0.02)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -191,3 +193,39 @@ def test_results_can_be_kept(tmp_path):
         decomposition(PROBLEM, [0, 1]),
     ):
         assert tl.load(tl.save(ds, tmp_path / "ds.nc")).identical(ds)
+
+
+@pytest.mark.parametrize("what", ["finite", "simulate", "measure"])
+def test_what_was_done_is_kept_when_interrupted(what, monkeypatch):
+    """The third draw is cut off: the first two are returned."""
+    module = {"finite": "finite.given_fields", "simulate": "simulation._weights", "measure": "inputs._held_out"}[what]
+    place = f"tutelage.linear.{module}"
+    owner, name = place.rsplit(".", 1)
+    original, calls = getattr(import_module(owner), name), []
+
+    def cut(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    runs = {
+        "finite": lambda: learning_curve(PROBLEM, [1, 2], "finite", lr=0.1, draws=5),
+        "simulate": lambda: simulate(PROBLEM, [1, 2], lr=0.1, replicas=5),
+        "measure": lambda: measure(PROBLEM, digit_inputs(10)[0], [1, 2], lr=0.1, replicas=5),
+    }[what]
+    monkeypatch.setattr("tutelage.linear.simulation.NUMBERS", 1)  # a replica at a time
+    whole = runs()
+    monkeypatch.setattr(place, cut)
+    with pytest.warns(UserWarning, match="what was done is kept"):
+        ds = runs()
+    assert np.isfinite(ds.eg_sem).all()
+    if what == "finite":
+        monkeypatch.undo()
+        two = learning_curve(PROBLEM, [1, 2], "finite", lr=0.1, draws=2)
+        np.testing.assert_allclose(ds.eg, two.eg, rtol=1e-12)
+        np.testing.assert_allclose(ds.eg_sem, two.eg_sem, rtol=1e-9)
+    else:
+        np.testing.assert_array_equal(ds.eg[:2], whole.eg[:2])
+        assert np.isnan(ds.eg[2:]).all()
+        np.testing.assert_allclose(ds.eg_mean, whole.eg[:2].mean("replica"), rtol=1e-12)

@@ -14,7 +14,7 @@ from tutelage.linear.equivalents import ridge_law
 from tutelage.linear.fast_slow import check_convention, combined, fractions, penalties
 from tutelage.linear.filters import FILTERS, Descent, Filter, way_of
 from tutelage.linear.finite import given_fields, mean_over_draws
-from tutelage.linear.record import check_problem, check_steps, dataset
+from tutelage.linear.record import check_problem, check_steps, dataset, mean_and_sem
 from tutelage.linear.schedule import Scheduled
 from tutelage.linear.spectrum import Spectrum
 
@@ -189,7 +189,8 @@ def _finite(
     seed = check_count("seed", seed, minimum=0)
     R, Q = mean_over_draws(spectrum, t, way, draws, seed, progress)
     each = {"R": R, "Q": Q, "eg": (spectrum.signal - 2 * R + Q) / 2}
-    found = {name: values.mean(0) for name, values in each.items()}
-    if draws > 1:
-        found |= {f"{name}_sem": values.std(0, ddof=1) / np.sqrt(draws) for name, values in each.items()}
+    found = {}
+    for name, values in each.items():
+        found[name], sem = mean_and_sem(values)
+        found |= {f"{name}_sem": sem} if draws > 1 else {}
     return found, {"draws": draws, "seed": seed}

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from tutelage.linear.filters import Descent, Filter
+from tutelage.linear.record import kept
 from tutelage.linear.spectrum import Spectrum
 from tutelage.progress import progress as progress_bar
 
@@ -45,9 +46,9 @@ def given_fields(spectrum: Spectrum, z: np.ndarray, t: np.ndarray, way: Filter) 
 def mean_over_draws(
     spectrum: Spectrum, t: np.ndarray, way: Filter, draws: int, seed: int, progress: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return R and Q, each (draws, times), of `draws` sets of samples."""
-    found = np.empty((2, draws, len(t)))
-    with progress_bar("samples", draws, progress) as bar:
+    """Return R and Q, each (draws, times), of `draws` sets of samples; NaN for those that Ctrl-C has cut off."""
+    found = np.full((2, draws, len(t)), np.nan)
+    with progress_bar("samples", draws, progress) as bar, kept():
         for k in range(draws):
             found[:, k] = given_fields(spectrum, draw_fields(spectrum, seed, k), t, way)
             bar.update(k + 1)

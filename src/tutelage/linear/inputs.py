@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from tutelage.data import digits
 from tutelage.errors import check_array, check_choice, check_count, refuse
 from tutelage.linear.filters import FILTERS, Descent, way_of
-from tutelage.linear.record import check_problem, check_steps, dataset
+from tutelage.linear.record import check_problem, check_steps, dataset, kept, mean_and_sem
 from tutelage.linear.spectrum import Spectrum
 from tutelage.progress import progress as progress_bar
 
@@ -97,7 +97,8 @@ def measure(
     -------
     xarray.Dataset
         ``eg`` (replica, t), half the mean squared error on the inputs held out: of the teacher, without noise, or of
-        the labels `y`, with all of it. ``eg_mean``, ``eg_sem`` (t).
+        the labels `y`, with all of it. ``eg_mean``, ``eg_sem`` (t). Ctrl-C
+        keeps what was done; the rest is NaN.
     """
     lr, ridge = check_problem(spectrum, lr, ridge)
     times, dynamics = check_steps("t", t), check_choice("dynamics", dynamics, FILTERS)
@@ -106,13 +107,13 @@ def measure(
         raise refuse("z", f"hold more inputs than the {spectrum.n} to train on", f"holds {len(z)}")
     labels = None if y is None else check_array("y", y, (len(z),))
     replicas, seed = check_count("replicas", replicas), check_count("seed", seed, minimum=0)
-    eg = np.empty((replicas, len(times)))
-    with progress_bar("training", replicas, progress) as bar:
+    eg = np.full((replicas, len(times)), np.nan)
+    with progress_bar("training", replicas, progress) as bar, kept():
         for k in range(replicas):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2, k)))
             eg[k] = _held_out(spectrum, z, labels, times, (dynamics, lr, ridge), rng)
             bar.update(k + 1)
-    sem = {"eg_sem": eg.std(0, ddof=1) / np.sqrt(replicas)} if replicas > 1 else {}
+    mean, sem = mean_and_sem(eg)
     how: dict[str, Any] = {
         "method": "measured",
         "dynamics": dynamics,
@@ -121,7 +122,7 @@ def measure(
         "seed": seed,
         "inputs": len(z),
     }
-    return dataset(spectrum, times, {"eg": eg, "eg_mean": eg.mean(0), **sem}, False, **how)
+    return dataset(spectrum, times, {"eg": eg, "eg_mean": mean, "eg_sem": sem}, False, **how)
 
 
 def _held_out(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +15,7 @@ from tutelage.linear.spectrum import Spectrum
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["check_problem", "check_steps", "dataset"]
+__all__ = ["check_problem", "check_steps", "dataset", "kept", "mean_and_sem"]
 
 SCALINGS = (
     "x_j = s_j z_j, z ~ N(0, 1/d), y = z.W + noise; loss summed over samples; t in steps of size lr; "
@@ -44,6 +47,23 @@ def check_problem(spectrum: Any, lr: Any, ridge: Any) -> tuple[float, float]:
     """Return lr and ridge, checked, if `spectrum` is one."""
     check_type("spectrum", spectrum, Spectrum)
     return check_number("lr", lr, minimum=0, strict=True), check_number("ridge", ridge, minimum=0)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Let Ctrl-C end the work within, with a warning, so that what was done can be returned."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        warnings.warn("interrupted: what was done is kept, the rest is NaN", stacklevel=4)
+
+
+def mean_and_sem(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard error over the first axis, of what is not NaN; NaN where there is too little."""
+    runs = np.ma.masked_invalid(values)
+    count = runs.count(0)
+    sem = runs.std(0) / np.sqrt(np.maximum(count - 1, 1))
+    return np.ma.filled(runs.mean(0), np.nan), np.where(count > 1, np.ma.filled(sem, np.nan), np.nan)
 
 
 def dataset(

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from tutelage.errors import check_choice, check_count, refuse
 from tutelage.linear.filters import Descent, Flow
 from tutelage.linear.finite import draw_fields
-from tutelage.linear.record import check_problem, check_steps, dataset
+from tutelage.linear.record import check_problem, check_steps, dataset, kept, mean_and_sem
 from tutelage.linear.schedule import Scheduled
 from tutelage.linear.spectrum import Spectrum
 from tutelage.progress import Progress
@@ -67,7 +67,7 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        ``R``, ``Q``, ``eg`` (replica, t), and ``eg_mean``, ``eg_sem`` (t).
+        ``R``, ``Q``, ``eg`` (replica, t), and ``eg_mean``, ``eg_sem`` (t). Ctrl-C keeps what was done; the rest is NaN.
 
     Notes
     -----
@@ -92,18 +92,18 @@ def simulate(
         if dynamics != "descent":
             raise refuse("penalty", 'be None unless dynamics is "descent"', f"is given with {dynamics!r}")
         Scheduled(lr, ridge, penalty, whole=True).check(0.0, times.max())
-    found = np.empty((3, replicas, len(times)))
+    found = np.full((3, replicas, len(times)), np.nan)
     order = np.argsort(times)
     size = max(1, NUMBERS // (spectrum.d * (spectrum.n + spectrum.d + teachers)))
-    with progress_bar("training", replicas * max(times.max(), 1), progress) as bar:
+    with progress_bar("training", replicas * max(times.max(), 1), progress) as bar, kept():
         for begin in range(0, replicas, size):
             group = range(begin, min(begin + size, replicas))
             problem = _Problems(spectrum, group, teachers, seed)
             for k, w in zip(order, _weights(problem, dynamics, times[order], lr, ridge, penalty, bar), strict=True):
                 found[:, group.start : group.stop, k] = problem.measure(w)
     R, Q, eg = found
-    sem = {"eg_sem": eg.std(0, ddof=1) / np.sqrt(replicas)} if replicas > 1 else {}
-    variables = {"R": R, "Q": Q, "eg": eg, "eg_mean": eg.mean(0), **sem}
+    mean, sem = mean_and_sem(eg)
+    variables = {"R": R, "Q": Q, "eg": eg, "eg_mean": mean, "eg_sem": sem}
     how = {"method": "simulation", "dynamics": dynamics, "lr": lr, "ridge": ridge, "teachers": teachers, "seed": seed}
     return dataset(spectrum, times, variables, bool(test_noise), **how)
 

@@ -157,6 +157,7 @@ def _draw_runs(ax: Axes, ds: Any, colour: Any, label: str) -> None:
     order = np.argsort(ds.t.values)
     order = order[ds.t.values[order] > 0]
     t, runs = ds.t.values[order], ds.eg.transpose("replica", "t").values[:, order]
+    runs = runs[np.isfinite(runs).all(1)]  # without those that were cut off
     mean, count = runs.mean(0), len(runs)
     ax.plot(t, mean, "o", color=colour, mfc="none", markevery=SPACING, label=label)
     if count > 1:
