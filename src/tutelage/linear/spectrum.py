@@ -101,7 +101,11 @@ class Spectrum:
     def blocks(self) -> tuple[slice, slice]:
         """Where the fast features are, and where the slow ones."""
         if self.fast is None:
-            raise refuse("spectrum", "know which features are fast: give `fast`, or use `two_scale`", "does not")
+            raise refuse(
+                "spectrum",
+                "hold its fast features first and say how many they are, by `fast`, as `two_scale` does",
+                "does not",
+            )
         return slice(0, self.fast), slice(self.fast, self.d)
 
     @property
