@@ -43,6 +43,7 @@ _MODULES = {
     "data": "tutelage.data",
     "gaussian": "tutelage.gaussian",
     "landscape": "tutelage.landscape",
+    "linear": "tutelage.linear",
     "minima": "tutelage.minima",
     "papers": "tutelage.papers",
     "phase": "tutelage.phase",
@@ -69,6 +70,7 @@ __all__ = [
     "fluctuations",
     "gaussian",
     "landscape",
+    "linear",
     "load",
     "minima",
     "papers",
@@ -87,7 +89,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import continual, conventions, data, gaussian, landscape, minima, papers, phase, plot, regimes, sweeps
+    from tutelage import (
+        continual,
+        conventions,
+        data,
+        gaussian,
+        landscape,
+        linear,
+        minima,
+        papers,
+        phase,
+        plot,
+        regimes,
+        sweeps,
+    )
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network

@@ -1,5 +1,6 @@
 r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time,
-cosines of students, several tasks in a row, phase diagrams, spectra of Hessians, minima and the way to them.
+cosines of students, several tasks in a row, linear students, phase diagrams, spectra of Hessians, minima and the way
+to them.
 
 Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
 open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.
@@ -20,6 +21,7 @@ from tutelage.plot.curves import (
 )
 from tutelage.plot.histograms import cosines
 from tutelage.plot.landscapes import minima, trajectories
+from tutelage.plot.linear import linear_curve, linear_parts, linear_plane
 from tutelage.plot.phases import phase_diagram
 from tutelage.plot.spectra import spectrum
 
@@ -32,6 +34,9 @@ __all__ = [
     "continual",
     "cosines",
     "learning_curve",
+    "linear_curve",
+    "linear_parts",
+    "linear_plane",
     "minima",
     "order_parameters",
     "overlaps",

@@ -33,7 +33,7 @@ def spectrum(
 
     Parameters
     ----------
-    values : array, Spectrum, or dict of them by label
+    values : array, spectrum, or dict of them by label
         Eigenvalues in any shape. Of a :class:`~tutelage.landscape.Spectrum` those that are not zero are drawn.
     law : law, or dict of them by label, optional
         Anything with a method ``pdf(x)``, such as :class:`~tutelage.landscape.LinearLaw` or
