@@ -41,6 +41,7 @@ BEHIND = {  # a module rests on its own works and on those of what contains it
     "landscape.ranks": ("couto2025",),
     "landscape.lanczos": ("ubaru2017",),
     "minima": ("brea2023",),
+    "linear": ("pezeshki2022", "bodin2022"),
     "continual": ("lee2021", "lee2022"),
     "continual.control": ("mori2024",),
     "continual.importance": ("kirkpatrick2017",),
@@ -57,6 +58,7 @@ VIEWS = {  # what a dataset's `view` was made by
     "minima": "minima",
     "data mixing": "continual",
     "optimal protocol": "continual.control",
+    "learning curve": "linear",
 }
 
 
