@@ -40,6 +40,7 @@ FLOORS = {
     "phase": 5,
     "minima": 5,
     "plot": 5,
+    "again": 5,
     "papers": 6,
     "cli": 7,
     "__main__": 7,

@@ -15,7 +15,7 @@ from tutelage.activations import ActivationLike
 from tutelage.activations import activation as activation_of
 from tutelage.continual.experiment import Experiment
 from tutelage.continual.mixing import SETS, WHITENINGS, checked_classes, sources
-from tutelage.errors import DivergenceError, check_choice, check_count, check_number, check_type, check_vector, refuse
+from tutelage.errors import DivergenceError, check_choice, check_count, check_flag, check_number, check_vector, refuse
 from tutelage.progress import progress as progress_bar
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def data_mixing(
     if whitening is not None:
         check_choice("whitening", whitening, WHITENINGS)
     check_choice("whiten_on", whiten_on, SETS)
-    check_type("biases", biases, bool)
-    check_type("early_stopping", early_stopping, bool)
+    check_flag("biases", biases)
+    check_flag("early_stopping", early_stopping)
     check_choice("importance", importance, FISHERS)
     unit = activation_of(activation)
     if unit.unit is None:
