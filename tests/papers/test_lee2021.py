@@ -61,6 +61,14 @@ def test_similarity_is_good_for_early_transfer_and_worst_in_between_for_late_for
         assert least < transfer.where(ds.similarity < 0.1).max() - 0.3
 
 
+def test_legends_cover_no_data():
+    figure = made("feature-similarity", True).figure
+    assert not any(ax.get_legend() for ax in figure.axes)
+    boxes = [each.get_window_extent() for each in (*figure.axes, *figure.legends)]
+    for i, legend in enumerate(boxes[len(figure.axes) :], len(figure.axes)):
+        assert not any(legend.overlaps(other) for other in boxes[:i])
+
+
 @BOTH
 def test_forgetting_begins_at_nothing_and_chains_follow(quick):
     ds = made("feature-similarity", quick).datasets["similarity"]

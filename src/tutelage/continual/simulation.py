@@ -54,7 +54,7 @@ def simulate(
     alpha : array, shape (times,), optional
         As of :func:`tutelage.continual.solve`; results stand after round(alpha N) steps.
     dim : int
-        N; at least the number of all units of student, teachers and snapshots.
+        N; at least the number of all units of student, teachers and snapshots, unless `weights` are given.
     replicas : int
         Independent runs. Replica i is the same whether 10 or 1,000 are run.
     seed : int
@@ -106,7 +106,7 @@ def simulate(
     _check_phases(several, engine, N)
     kept = anchored(several, check_flag("snapshots", snapshots))
     least = state.students * (1 + len(kept)) + state.teachers
-    if least > N:
+    if least > N and weights is None:
         raise refuse("dim", f"be >= {least}, the units of student, teachers and snapshots", f"is {N}")
     begin = _beginning(engine, state, N, weights)
     targets = np.round(times * N).astype(np.int64)
