@@ -160,10 +160,14 @@ def test_what_comes_after_the_last_asked_time_is_not_computed():
 
 def test_default_times_show_every_phase():
     ds = solve(RULE, START, [Phase(0, 10), Phase(1, 20)])
-    assert ds.sizes == {"alpha": 101, "task": 2, "student": 2, "student_": 2, "teacher": 2, "head": 2,
+    assert ds.sizes == {"alpha": 161, "task": 2, "student": 2, "student_": 2, "teacher": 2, "head": 2,
                         "teacher_": 2, "phase_end": 2}  # fmt: skip
-    assert ds.alpha.values[[0, 50, 100]].tolist() == pytest.approx([0, 10, 30])
-    assert (ds.phase == 0).sum() == 51
+    assert ds.alpha.values[[0, 80, 160]].tolist() == pytest.approx([0, 10, 30])
+    assert (ds.phase == 0).sum() == 81
+    for phase, length in enumerate((10, 20)):  # early times, and none so far apart that a line through them has corners
+        times = ds.alpha.values[ds.phase.values == phase]
+        assert np.diff(times).max() <= length / 40 * (1 + 1e-9)
+        assert (times > (10 * phase)).sum() - (times > 10 * phase + 0.01 * length).sum() >= 10
 
 
 def test_times_beyond_all_phases_are_refused():

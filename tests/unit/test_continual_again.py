@@ -21,6 +21,8 @@ from tutelage.continual import (
     teachers,
     two_teachers,
 )
+from tutelage.continual.engines import Chain
+from tutelage.continual.phases import resolve
 
 RULE = tl.OnlineSGD("erf", lr=1.0, train="both", noise=0.1)
 TEACHERS = two_teachers(1, 0.5, dim=100, seed=1)
@@ -114,6 +116,15 @@ def test_snapshots_leave_real_weights_alone():
 
 
 # --------------------------------------------------------------------------------------------- interruption
+
+
+def test_whether_a_chain_diverges_is_seen_without_turning_its_frame(monkeypatch):
+    """Else the turn is compiled among the steps whose speed tells how long a first run takes."""
+    chain = Chain(RULE.resolved, START, resolve(RULE, PHASES[:2], 2, 2), frozenset([0]), 100, 0, 0)
+    chain.advance(0, 350)
+    largest = max(np.diagonal(chain._state().Q).max(), np.abs(chain._state().heads).max())
+    monkeypatch.setattr(Chain, "_rows", None)
+    assert chain.size() == pytest.approx(largest, rel=1e-12)
 
 
 @pytest.mark.parametrize("after", [0, 1])

@@ -66,6 +66,10 @@ class Chain(Phased):
             turn_back((0,), A, M, int(self._columns[0]))
         return A[:, : M + K, 0]
 
+    def size(self) -> float:
+        """Return the largest squared length or head, from rows as they stand."""
+        return float(max(np.square(self._A).sum(1).max(), np.abs(self._heads).max()))
+
     def _state(self) -> MultiTask:
         A, F = self._rows(), self._F
         return unchecked(A @ A.T, A[:, : len(F)] @ F.T, F @ F.T, self._heads.copy(), self._readouts)

@@ -59,8 +59,8 @@ def solve(
     phases : sequence of Phase
     alpha : array, shape (times,), optional
         Increasing times >= 0, in steps / N from the beginning of the first phase, at most the sum of all durations;
-        they may end earlier. At a switch the state before it is kept. Default: 0 and fifty times of each phase, evenly
-        in the logarithm of the time since its beginning.
+        they may end earlier. At a switch the state before it is kept. Default: 0 and, of each phase, forty times
+        evenly in the logarithm of the time since its beginning, and forty evenly in time.
     rtol, atol : float
         Tolerance of each step.
     snapshots : bool
@@ -123,9 +123,10 @@ def times_of(phases: list[Resolved], alpha: ArrayLike | None) -> np.ndarray:
     """Return the asked times, checked; by default some of each phase."""
     lengths = [each.phase.alpha for each in phases]
     if alpha is None:
+        shares = np.union1d(np.geomspace(1e-3, 1, 41)[:-1], np.linspace(0, 1, 41)[1:])
         parts, begin = [np.zeros(1)], 0.0
         for length in lengths:
-            parts.append(begin + np.geomspace(1e-3 * length, length, 50))
+            parts.append(begin + length * shares)
             begin += length
         return np.concatenate(parts)
     times = check_times("alpha", alpha)

@@ -88,8 +88,9 @@ def feature_similarity(
             _cross_sections(left, ds.sel(seed=shown), name)
             _curves(right, ds, name)
         for ax, where, title in ((axes[0], "left", r"$\alpha$ since the switch"), (axes[1], "right", None)):
-            keys, small = ax.get_legend_handles_labels(), {"fontsize": 6, "title_fontsize": 6}
-            figure.legend(*keys, loc=f"outside upper {where}", ncols=len(keys[0]), title=title, columnspacing=1.0, **small)
+            keys: Any = ax.get_legend_handles_labels()
+            look: Any = {"loc": f"outside upper {where}", "ncols": len(keys[0]), "columnspacing": 1.0}
+            figure.legend(*keys, title=title, fontsize=6, title_fontsize=6, **look)
     return Reproduction({"similarity": ds}, figure, numbers)
 
 
