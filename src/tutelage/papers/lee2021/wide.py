@@ -68,11 +68,10 @@ def similarity_maps(
     rates of the package's convention are `lr` for weights and `lr` :math:`N / K^2` for heads.
 
     Measured with the defaults, first-task errors of 0.002 to 0.006 at the switch: late forgetting is 0.13 to 0.26
-    decades where both similarities are 1, and at least 0.73 elsewhere, in every seed; its means over seeds are 1.00 next
-    to that corner, at equal features and readouts of 0.8, and 1.16 to 1.30 everywhere else, with standard errors up to
-    0.14. Late transfer is 2.1 to 2.4 decades
-    everywhere, with standard errors up to 0.16: that it depends on readouts for equal features, as in the paper's wider
-    networks and longer runs, does not show at this size.
+    decades where both similarities are 1, and at least 0.73 elsewhere, in every seed. Its means over seeds are 1.00
+    next to that corner, at equal features and readouts of 0.8, and 1.16 to 1.30 everywhere else, with standard errors
+    up to 0.14. Late transfer is 2.1 to 2.4 decades everywhere, with standard errors up to 0.16: that it depends on
+    readouts for equal features, as in the paper's wider networks and longer runs, does not show at this size.
     """
     V, Vt = np.linspace(0, 1, features), np.linspace(0, 1, readouts)
     since = np.unique(np.round(np.geomspace(10, steps, 4 * round(np.log10(steps / 10)) + 1)))
