@@ -29,7 +29,7 @@ _NAMES = {
     "plateau": "tutelage.online.plateau",
     "load": "tutelage.results",
     "polynomial": "tutelage.activations",
-    "rerun": "tutelage.online.again",
+    "rerun": "tutelage.again",
     "save": "tutelage.results",
     "simulate": "tutelage.online.simulation",
     "solve": "tutelage.online.ode",
@@ -104,10 +104,10 @@ if TYPE_CHECKING:
         sweeps,
     )
     from tutelage.activations import Activation, polynomial
+    from tutelage.again import rerun
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network
     from tutelage.online import asymptotics
-    from tutelage.online.again import rerun
     from tutelage.online.continuation import continuation
     from tutelage.online.critical import critical_learning_rate
     from tutelage.online.fixed_points import fixed_point

@@ -22,6 +22,7 @@ __all__ = [
     "check_array",
     "check_choice",
     "check_count",
+    "check_flag",
     "check_number",
     "check_times",
     "check_type",
@@ -126,6 +127,13 @@ def check_type(name: str, value: Any, kind: type) -> None:
     """Refuse a `value` that is not of type `kind`."""
     if not isinstance(value, kind):
         raise refuse(name, f"be of type {kind.__name__}", f"is of type {type(value).__name__}")
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool; 1 and "yes" are refused, NumPy's bools are not."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise refuse(name, "be True or False", f"is {value!r}")
+    return bool(value)
 
 
 def check_vector(name: str, value: Any, length: str) -> np.ndarray:

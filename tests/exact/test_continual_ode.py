@@ -160,10 +160,14 @@ def test_what_comes_after_the_last_asked_time_is_not_computed():
 
 def test_default_times_show_every_phase():
     ds = solve(RULE, START, [Phase(0, 10), Phase(1, 20)])
-    assert ds.sizes == {"alpha": 101, "task": 2, "student": 2, "student_": 2, "teacher": 2, "head": 2,
+    assert ds.sizes == {"alpha": 161, "task": 2, "student": 2, "student_": 2, "teacher": 2, "head": 2,
                         "teacher_": 2, "phase_end": 2}  # fmt: skip
-    assert ds.alpha.values[[0, 50, 100]].tolist() == pytest.approx([0, 10, 30])
-    assert (ds.phase == 0).sum() == 51
+    assert ds.alpha.values[[0, 80, 160]].tolist() == pytest.approx([0, 10, 30])
+    assert (ds.phase == 0).sum() == 81
+    for phase, length in enumerate((10, 20)):  # early times, and none so far apart that a line through them has corners
+        times = ds.alpha.values[ds.phase.values == phase]
+        assert np.diff(times).max() <= length / 40 * (1 + 1e-9)
+        assert (times > (10 * phase)).sum() - (times > 10 * phase + 0.01 * length).sum() >= 10
 
 
 def test_times_beyond_all_phases_are_refused():
@@ -187,14 +191,24 @@ def test_the_dataset_survives_the_disk(tmp_path):
 # ----------------------------------------------------------------------------------------------- refusals
 
 BAD = {
-    "task": (Phase(2, 1.0), "phases[1]: Argument `task` must be one of 0, ..., 1, but is 2."),
-    "replay": (Phase(1, 1.0, replay={5: 0.1}), "phases[1]: Argument `task` must be one of 0, ..., 1, but is 5."),
+    "task": (Phase(2, 1.0), "phases[1]: Argument `task` must be a task of 0, ..., 1, but is 2."),
+    "replay": (
+        Phase(1, 1.0, replay={5: 0.1}),
+        "phases[1]: Argument `task of replay` must be a task of 0, ..., 1, but is 5.",
+    ),
     "noise": (Phase(1, 1.0, noise=(0.1, 0.2, 0.3)), "phases[1]: Argument `noise` must be one number, or one for each"),
     "units": (Phase(1, 1.0, freeze_units=[2]), "phases[1]: Argument `freeze_units` must be units of 0, ..., 1"),
     "anchor": (Phase(1, 1.0, consolidate=Consolidation(1.0, anchor=1)), "phases[1]: Argument `anchor` must be an earl"),
     "own": (Phase(1, 1.0, consolidate=Consolidation(1.0, (1.0,))), "phases[1]: Argument `importance` must be one numb"),
-    "held": (Phase(1, 1.0, consolidate=Consolidation(1.0, task=3)), "phases[1]: Argument `task` must be one of 0"),
-    "copied": (Phase(1, 1.0, copy_head=2), "phases[1]: Argument `task` must be one of 0, ..., 1, but is 2."),
+    "held": (
+        Phase(1, 1.0, consolidate=Consolidation(1.0, task=3)),
+        "phases[1]: Argument `task of consolidate` must be a task",
+    ),
+    "copied": (Phase(1, 1.0, copy_head=2), "phases[1]: Argument `copy_head` must be a task of 0, ..., 1, but is 2."),
+    "interleaved": (
+        Phase(1, 1.0, interleave=(1, 1, 4)),
+        "phases[1]: Argument `interleave[2]` must be a task of 0, ...",
+    ),
 }
 
 
@@ -207,10 +221,11 @@ def test_phases_that_cannot_be_are_named(phase, says):
 
 PHASE = [
     ("task", -1), ("task", 0.5), ("alpha", 0.0), ("alpha", np.inf), ("lr", -1.0), ("lr_readout", -1.0),
-    ("weight_decay", -0.1), ("until", -1.0), ("input_noise", -1.0), ("consolidate", 3.0), ("consolidate", None),
+    ("weight_decay", -0.1), ("until", -1.0), ("input_noise", -1.0), ("consolidate", 3.0), ("consolidate", "node"),
     ("restart", "all"), ("replay", {1: 0.1}), ("replay", [0.1]), ("interleave", (1, 2)), ("interleave", 3),
     ("noise", -0.1), ("noise", (0.1, -0.2)), ("noise", "loud"), ("freeze_units", [-1]), ("freeze_units", [0.5]),
-    ("task of replay", {"first": 0.1}),
+    ("task of replay", {"first": 0.1}), ("replay", 0.1), ("interleave", "9:1"), ("freeze_units", "first"),
+    ("freeze_features", "no"), ("freeze_heads", [0]), ("copy_head", True), ("copy_head", 0.5), ("copy_head", "first"),
 ]  # fmt: skip
 
 
@@ -229,6 +244,8 @@ def test_settings_may_be_numpys():
     assert mine == plain
     assert both(mine).identical(both(plain))
     assert Phase(1, 1.0, freeze_units=1).freeze_units == (1,)
+    assert Phase(1, 1.0, freeze_heads=np.True_) == Phase(1, 1.0, freeze_heads=True)
+    assert Phase(1, 1.0, consolidate=None, freeze_units=None) == Phase(1, 1.0)
 
 
 def test_shares_of_replay_are_checked():
@@ -245,6 +262,8 @@ REFUSED = {
     "strength": lambda: Consolidation(-1.0),
     "importance": lambda: Consolidation(1.0, "synaptic"),
     "samples": lambda: Consolidation(1.0, samples=0),
+    "anchor": lambda: Consolidation(1.0, anchor="first"),
+    "task": lambda: Consolidation(1.0, task=-1),
     "what": lambda: Restart("units"),
     "std": lambda: Restart(std=0.0),
     "head_std": lambda: Restart(head_std=-1.0),

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from tutelage.papers import Reproduction, catalogue
+from tutelage.papers.lee2021 import wide
 from tutelage.plot import save as save_picture
 from tutelage.results import load, save
 
-NAMES = ["through-the-switch", "feature-similarity"]
+NAMES = ["through-the-switch", "feature-similarity", "similarity-maps"]
 BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
 
 
@@ -61,6 +62,14 @@ def test_similarity_is_good_for_early_transfer_and_worst_in_between_for_late_for
         assert least < transfer.where(ds.similarity < 0.1).max() - 0.3
 
 
+def test_legends_cover_no_data():
+    figure = made("feature-similarity", True).figure
+    assert not any(ax.get_legend() for ax in figure.axes)
+    boxes = [each.get_window_extent() for each in (*figure.axes, *figure.legends)]
+    for i, legend in enumerate(boxes[len(figure.axes) :], len(figure.axes)):
+        assert not any(legend.overlaps(other) for other in boxes[:i])
+
+
 @BOTH
 def test_forgetting_begins_at_nothing_and_chains_follow(quick):
     ds = made("feature-similarity", quick).datasets["similarity"]
@@ -70,6 +79,37 @@ def test_forgetting_begins_at_nothing_and_chains_follow(quick):
     theory = theory.interp(similarity=ds.simulated)
     inner = ds.simulated > 0  # for unrelated teachers the plateau is left when noise has it so
     assert abs(mean - theory).where(inner).max() < (0.5 if quick else 0.3)
+
+
+@BOTH
+def test_teachers_equal_in_features_and_readouts_stand_out_of_the_maps(quick):
+    found = made("similarity-maps", quick)
+    maps, number = found.datasets["maps"], found.summary
+    assert 1e-4 < number["error at the switch, largest"] < 0.01
+    for of in ("forgetting", "transfer"):
+        early = number[f"early {of}, equal teachers"]
+        assert early == maps[f"{of}_rate"].mean("seed").max()
+        assert early > 2 * number[f"early {of}, at most where features or readouts are unrelated"]
+    late = maps.forgetting_long_time
+    both = (maps.feature == 1) & (maps.readout == 1)
+    for seed in maps.seed:
+        one = late.sel(seed=seed)
+        assert one.where(both).max() < 0.4 * one.where(~both).min()
+    # elsewhere the maps are flat
+    for of in ("forgetting", "transfer"):
+        assert number[f"late {of}, at least elsewhere"] > 1
+        assert number[f"late {of}, at most elsewhere"] - number[f"late {of}, at least elsewhere"] < 0.5
+    assert (maps.forgetting_maximum >= late - 1e-9).all()
+
+
+@pytest.mark.parametrize(("feature", "readout"), [(0.0, 0.0), (0.3, 0.8), (1.0, -0.5)])
+def test_wide_teachers_have_exactly_the_similarities_asked_for(feature, readout):
+    pair = wide._teachers(feature, readout, units=20, inputs=7, seed=3)
+    A, B = np.split(pair.weights, 2)
+    v, w = pair.readouts[0, :20], pair.readouts[1, 20:]
+    for one, other, share in ((A, A, 1), (B, B, 1), (A, B, feature)):
+        np.testing.assert_allclose(one.T @ other, 20 * share * np.eye(7), atol=1e-12)
+    np.testing.assert_allclose([v @ v, w @ w, v @ w], [1, 1, readout], atol=1e-14)
 
 
 @pytest.mark.parametrize("name", NAMES)

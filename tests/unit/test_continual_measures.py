@@ -259,6 +259,15 @@ REFUSED = {
 }  # fmt: skip
 
 
+def test_the_refused_phase_is_the_one_that_was_given():
+    alone = run(phases=[Phase(0, 20)], alpha=[1.0, 20.0])
+    for measure in (forgetting, transfer, equal_competence, lambda ds, phase: reuse_fraction(RULE, ds, phase)):
+        with pytest.raises(tl.ArgumentError, match=r"`phase` must be one of 1, ..., 1, .* but is 0\.$"):
+            measure(DS, 0)
+        with pytest.raises(tl.ArgumentError, match="`ds` must have two phases"):
+            measure(alone, 1)
+
+
 @pytest.mark.parametrize(("name", "make"), [(name, make) for name, several in REFUSED.items() for make in several])
 def test_what_cannot_be_measured_is_refused(name, make):
     with pytest.raises(tl.ArgumentError) as caught:

@@ -41,6 +41,7 @@ FLOORS = {
     "minima": 5,
     "plot": 5,
     "works": 5,
+    "again": 5,
     "papers": 6,
     "cli": 7,
     "__main__": 7,

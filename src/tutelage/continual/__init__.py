@@ -5,6 +5,7 @@ from __future__ import annotations
 from tutelage.continual.control import OptimalProtocol, optimal_protocol
 from tutelage.continual.images import data_mixing
 from tutelage.continual.importance import importance
+from tutelage.continual.interventions import Consolidation, Restart
 from tutelage.continual.measures import (
     displacement,
     equal_competence,
@@ -17,7 +18,7 @@ from tutelage.continual.measures import (
     transfer,
 )
 from tutelage.continual.ode import solve
-from tutelage.continual.phases import Consolidation, Phase, Restart
+from tutelage.continual.phases import Phase
 from tutelage.continual.simulation import simulate
 from tutelage.continual.state import MultiTask
 from tutelage.continual.teachers import Teachers, teachers, two_teachers

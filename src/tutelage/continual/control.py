@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from tutelage import __version__
 from tutelage.continual.descent import Search
-from tutelage.continual.ode import described
 from tutelage.continual.phases import Phase
+from tutelage.continual.settings import described
 from tutelage.continual.state import MultiTask
 from tutelage.continual.transcription import ATOL, RTOL, STEP, TINY, Course, course_of
 from tutelage.errors import check_count, check_type, refuse
@@ -173,6 +173,7 @@ def optimal_protocol(
       3.333     6.667     0.2623
       6.667     10        0.1573
     """
+    check_type("rule", rule, OnlineSGD)
     check_type("state", state, MultiTask)
     check_type("phase", phase, Phase)
     check_compiled(rule)

@@ -7,12 +7,12 @@ from its first step to its last (see :mod:`tutelage.online.runs`).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from tutelage.continual.phases import Consolidation, Resolved
-from tutelage.continual.protocol import Snapshots, wanted
+from tutelage.continual.interventions import Consolidation
+from tutelage.continual.phased import Phased
+from tutelage.continual.phases import Resolved
 from tutelage.continual.state import MultiTask
 from tutelage.continual.vector import unchecked
 from tutelage.kernels.draws import new_state
@@ -24,138 +24,22 @@ from tutelage.overlaps import Overlaps
 __all__ = ["Chain", "Weights"]
 
 AHEAD = (1024, 256)  # normal and uniform numbers drawn at once, at least
-LOOKS = 100  # of a phase that may end early, in each unit of time
 
 
-class _Engine:
-    """What both share: phases that follow one another."""
-
-    moving: dict[str, np.ndarray] = {}  # noqa: RUF012 - no checkpoints yet
-
-    def __init__(
-        self, rule: OnlineSGD, state: MultiTask, phases: list[Resolved], dim: int, seed: int, index: int
-    ) -> None:
-        self._rule, self._begin, self._phases, self._dim = rule, state, phases, dim
-        self._seed, self._index = seed, index
-        self._heads, self._readouts = np.array(state.heads), np.array(state.readouts)
-        self._snapshots = Snapshots()
-        self._phase, self._finished, self._begun, self._now, self._over = -1, True, 0, 0, math.inf
-        many, K, F = len(phases), state.students, state.teachers
-        self.ends = {
-            "switch": np.full(many, np.nan),
-            "Q": np.full((many, K, K), np.nan),
-            "R": np.full((many, K, F), np.nan),
-            "heads": np.full((many, *state.heads.shape), np.nan),
-        }  # times and states at which phases ended
-        self._numbers = np.zeros(4)
-
-    def _enter(self, index: int, at: int) -> None:
-        """Begin a phase at a step."""
-        self._phase, self._finished, self._begun = index, False, at
-        phase, B = self._phases[index], self._begin
-        source, task = phase.phase.copy_head, phase.phase.task
-        if source is not None:
-            self._heads[B.head(task)] = self._heads[B.head(source)]
-        how = phase.phase.restart
-        if how is not None:
-            rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(self._index, 2, index)))
-            if how.what != "heads":
-                self._redraw(how.std, rng)
-            if how.what != "features":
-                std = how.std if how.head_std is None else how.head_std
-                self._heads[...] = std * rng.standard_normal(self._heads.shape)
-        inner = phase.phase.interleave
-        self._pattern = np.array([task] * inner[0] + [inner[2]] * inner[1] if inner else [], np.int64)
-        if not inner and phase.shares[task] == 1:
-            self._pattern = np.array([task], np.int64)
-        self._cumulative = np.cumsum(phase.shares)
-        self._numbers = np.array(
-            [phase.lr_readout, phase.decay_readout, float(self._rule.batch), phase.input_noise], np.float64
-        )
-        self._prepare(phase, index)
-
-    def advance(self, first: int, count: int) -> None:
-        """Make `count` steps from step `first` on, through as many phases as they meet."""
-        self._now = first + count
-        while count > 0:
-            if self._finished:
-                if self._phase + 1 == len(self._phases):
-                    break
-                self._enter(self._phase + 1, first)
-            phase = self._phases[self._phase]
-            left = max(0, round(phase.phase.alpha * self._dim) - (first - self._begun))
-            look = count if phase.phase.until is None else max(1, self._dim // LOOKS)
-            some = min(count, left, look)
-            if some:
-                self._steps(phase, first - self._begun, some)
-            first, count, left = first + some, count - some, left - some
-            stop = phase.phase.until
-            if left == 0 or (stop is not None and self._error(phase) <= stop):
-                self._leave(first)
-
-    def _leave(self, at: int) -> None:
-        """End a phase at a step; what comes between it and the next is done when that begins."""
-        here, of = self._state(), self._phase
-        self._finished, self.ends["switch"][of] = True, at / self._dim
-        self.ends["Q"][of], self.ends["R"][of], self.ends["heads"][of] = (
-            here.Q, here.R[:, : self._begin.teachers], self._heads
-        )  # fmt: skip
-        if wanted(self._phases, self._phase):
-            self._anchor(self._phase)
-        if self._phase + 1 == len(self._phases):
-            self._over = at
-
-    def alpha(self, steps: int) -> float:
-        """Return the time after `steps` steps."""
-        return steps / self._dim
-
-    def size(self) -> float:
-        """Return the largest squared length or head."""
-        return float(max(np.diagonal(self._state().Q).max(), np.abs(self._heads).max()))
-
-    def observe(self) -> dict[str, np.ndarray]:
-        """Return overlaps, heads and phase."""
-        here, F = self._state(), self._begin.teachers
-        keep = np.nan if self._now > self._over else 1.0  # nothing is known beyond the end of all phases
-        return {
-            "Q": keep * here.Q,
-            "R": keep * here.R[:, :F],
-            "heads": keep * self._heads,
-            "phase": np.array(float(max(self._phase, 0))),
-        }
-
-    def _error(self, phase: Resolved) -> float:
-        here, task = self._state(), phase.phase.task
-        return here.overlaps(task).generalisation_error(self._rule.student, self._rule.teacher)
-
-    def _units(self) -> tuple[Any, ...]:
-        return *self._rule.student.unit, *self._rule.teacher.unit  # type: ignore[misc]
-
-    # what differs
-
-    def _redraw(self, std: float, rng: np.random.Generator) -> None:
-        raise NotImplementedError
-
-    def _prepare(self, phase: Resolved, index: int) -> None:
-        raise NotImplementedError
-
-    def _steps(self, phase: Resolved, begun: int, count: int) -> None:
-        raise NotImplementedError
-
-    def _anchor(self, index: int) -> None:
-        raise NotImplementedError
-
-    def _state(self) -> MultiTask:
-        raise NotImplementedError
-
-
-class Chain(_Engine):
+class Chain(Phased):
     """The exact chain: overlaps alone, at a cost that does not depend on N."""
 
     def __init__(
-        self, rule: OnlineSGD, state: MultiTask, phases: list[Resolved], dim: int, seed: int, index: int
+        self,
+        rule: OnlineSGD,
+        state: MultiTask,
+        phases: list[Resolved],
+        kept: frozenset[int],
+        dim: int,
+        seed: int,
+        index: int,
     ) -> None:
-        super().__init__(rule, state, phases, dim, seed, index)
+        super().__init__(rule, state, phases, kept, dim, seed, index)
         student, self._F = Overlaps.unchecked(state.Q, state.R, state.T, state.heads[0], state.readouts[0]).factor()
         self._generator = new_state(seed, (index,))[None]
         self._frame(student)
@@ -182,9 +66,17 @@ class Chain(_Engine):
             turn_back((0,), A, M, int(self._columns[0]))
         return A[:, : M + K, 0]
 
+    def size(self) -> float:
+        """Return the largest squared length or head, from rows as they stand."""
+        return float(max(np.square(self._A).sum(1).max(), np.abs(self._heads).max()))
+
     def _state(self) -> MultiTask:
         A, F = self._rows(), self._F
         return unchecked(A @ A.T, A[:, : len(F)] @ F.T, F @ F.T, self._heads.copy(), self._readouts)
+
+    def _with(self, end: int, here: MultiTask) -> np.ndarray:
+        first = self._snapshots.first[end]
+        return here.R[:, first : first + here.students]
 
     def _redraw(self, std: float, rng: np.random.Generator) -> None:
         M, (K, _) = len(self._F), self._A.shape[:2]
@@ -219,7 +111,7 @@ class Chain(_Engine):
         self._frame(np.hstack((rows, np.zeros((K, K)))))
 
 
-class Weights(_Engine):
+class Weights(Phased):
     """Real weight vectors on fresh Gaussian inputs."""
 
     def __init__(
@@ -227,24 +119,28 @@ class Weights(_Engine):
         rule: OnlineSGD,
         state: MultiTask,
         phases: list[Resolved],
+        kept: frozenset[int],
         dim: int,
         seed: int,
         index: int,
         weights: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
-        super().__init__(rule, state, phases, dim, seed, index)
+        super().__init__(rule, state, phases, kept, dim, seed, index)
         if weights is None:
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, 1)))
             weights = realise(
                 Overlaps.unchecked(state.Q, state.R, state.T, state.heads[0], state.readouts[0]), dim, rng
             )
-        self._W, self._W_star = (np.array(each) for each in weights)
+        self._W, self._W_star = (np.array(each, order="C") for each in weights)
         self._generator = new_state(seed, (index,))
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def _state(self) -> MultiTask:
         both = Overlaps.from_weights(self._W, self._W_star)
         return unchecked(both.Q, both.R, both.T, self._heads.copy(), self._begin.readouts)
+
+    def _with(self, end: int, here: MultiTask) -> np.ndarray:
+        return self._W @ self._kept[end][0].T / self._dim
 
     def _redraw(self, std: float, rng: np.random.Generator) -> None:
         self._W[...] = std * rng.standard_normal(self._W.shape)

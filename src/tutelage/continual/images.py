@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from tutelage.activations import ActivationLike
 from tutelage.activations import activation as activation_of
 from tutelage.continual.experiment import Experiment
 from tutelage.continual.mixing import SETS, WHITENINGS, checked_classes, sources
-from tutelage.errors import DivergenceError, check_choice, check_count, check_number, check_type, check_vector, refuse
+from tutelage.errors import DivergenceError, check_choice, check_count, check_flag, check_number, check_vector, refuse
 from tutelage.progress import progress as progress_bar
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def data_mixing(
         tasks; at ``epochs[0]`` stands the state that the second task begins with, and ``best_epoch`` (replica) is where
         that comes from. After Ctrl-C: what was done, NaN elsewhere, with a warning. The attribute ``settings`` (JSON)
         holds all ``arguments`` and a checksum of the images: ``data_mixing(**json.loads(ds.settings)["arguments"])``
-        makes it again, if `folder` and images of your own are given again.
+        makes it again, and so does :func:`tutelage.rerun`, if `folder` and images of your own are given again.
 
     Raises
     ------
@@ -149,37 +149,10 @@ def data_mixing(
     >>> bool((forgotten.sel(similarity=1.0) < forgotten.sel(similarity=0.5)).all())
     True
     """
-    values = _similarities(similarity)
-    if whitening is not None:
-        check_choice("whitening", whitening, WHITENINGS)
-    check_choice("whiten_on", whiten_on, SETS)
-    check_type("biases", biases, bool)
-    check_type("early_stopping", early_stopping, bool)
-    check_choice("importance", importance, FISHERS)
-    unit = activation_of(activation)
-    if unit.unit is None:
-        raise refuse("activation", "be one that can be compiled", f"is {unit.name!r}")
-    arguments = {
-        "similarity": values.tolist(),
-        "data": data if isinstance(data, str) else None,
-        "classes": None if classes is None else checked_classes(classes),
-        "whitening": whitening,
-        "whiten_on": whiten_on,
-        "activation": unit.name,
-        "biases": biases,
-        "hidden": check_count("hidden", hidden),
-        "lr": check_number("lr", lr, minimum=0, strict=True),
-        "epochs": _epochs(epochs),
-        "early_stopping": early_stopping,
-        "strength": check_number("strength", strength, minimum=0),
-        "importance": importance,
-        "replicas": check_count("replicas", replicas),
-        "seed": check_count("seed", seed, minimum=0),
-        "side": side,
-        "per_class": per_class,
-    }
+    given = locals()
+    arguments = {name: check(given[name]) for name, check in CHECKS.items()}
     origin = sources(data, classes, side, per_class, folder)
-    run = Experiment(origin, unit, arguments)
+    run = Experiment(origin, activation_of(activation), arguments)
     with progress_bar("SGD", run.total, progress) as bar:
         try:
             failure = run.go(bar.update)
@@ -194,17 +167,45 @@ def data_mixing(
     return result
 
 
-def _similarities(given: ArrayLike) -> np.ndarray:
+def _similarities(given: ArrayLike) -> list[float]:
     values = check_vector("similarity", given, "similarities")
     if values.min() < 0 or values.max() > 1:
         raise refuse("similarity", "lie between 0 and 1", f"runs from {values.min():g} to {values.max():g}")
-    return values
+    return values.tolist()
 
 
 def _epochs(given: Any) -> list[int]:
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise refuse("epochs", "be a pair of numbers, on the first and on the second task", f"is {given!r}")
     return [check_count("epochs", each) for each in given]
+
+
+def _compiled(given: ActivationLike) -> str:
+    unit = activation_of(given)
+    if unit.unit is None:
+        raise refuse("activation", "be one that can be compiled", f"is {unit.name!r}")
+    return unit.name
+
+
+CHECKS: dict[str, Callable[[Any], Any]] = {  # of each argument that is kept: what it is as JSON, or its refusal
+    "similarity": _similarities,
+    "data": lambda x: x if isinstance(x, str) else None,
+    "classes": lambda x: None if x is None else checked_classes(x),
+    "whitening": lambda x: None if x is None else check_choice("whitening", x, WHITENINGS),
+    "whiten_on": lambda x: check_choice("whiten_on", x, SETS),
+    "activation": _compiled,
+    "biases": lambda x: check_flag("biases", x),
+    "hidden": lambda x: check_count("hidden", x),
+    "lr": lambda x: check_number("lr", x, minimum=0, strict=True),
+    "epochs": _epochs,
+    "early_stopping": lambda x: check_flag("early_stopping", x),
+    "strength": lambda x: check_number("strength", x, minimum=0),
+    "importance": lambda x: check_choice("importance", x, FISHERS),
+    "replicas": lambda x: check_count("replicas", x),
+    "seed": lambda x: check_count("seed", x, minimum=0),
+    "side": lambda x: None if x is None else check_count("side", x),
+    "per_class": lambda x: None if x is None else check_count("per_class", x),
+}
 
 
 def _dataset(run: Experiment) -> xarray.Dataset:

@@ -20,9 +20,9 @@ from dataclasses import replace
 import numpy as np
 
 from tutelage import gaussian
-from tutelage.continual.phases import Consolidation
-from tutelage.continual.state import MultiTask
-from tutelage.errors import check_choice, check_number, refuse
+from tutelage.continual.interventions import Consolidation
+from tutelage.continual.state import MultiTask, check_task
+from tutelage.errors import check_choice, check_number, check_type, refuse
 from tutelage.online.equations import gradient_covariance
 from tutelage.online.rule import OnlineSGD
 
@@ -48,8 +48,10 @@ def importance(rule: OnlineSGD, state: MultiTask, task: int, kind: str = "node",
     >>> importance(OnlineSGD("linear"), state, task=0, kind="fisher")
     array([9.])
     """
+    check_type("rule", rule, OnlineSGD)
+    check_type("state", state, MultiTask)
     check_choice("kind", kind, ("node", "quadratic", "fisher", "empirical"))
-    here = state.overlaps(task)
+    here = state.overlaps(check_task(task, state.tasks))
     squares = here.v**2
     if kind == "quadratic":
         return np.ones_like(squares)

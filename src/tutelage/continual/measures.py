@@ -14,14 +14,13 @@ Units are measured by what the error of a task gains when its head loses the uni
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tutelage.continual.lookup import at_end, begin_of, checked, later, task_of, within
 from tutelage.continual.record import errors_of
-from tutelage.continual.state import MultiTask
-from tutelage.continual.vector import unchecked
+from tutelage.continual.state import check_task
 from tutelage.errors import check_choice, check_count, check_number, check_type, refuse
 from tutelage.online.rule import OnlineSGD
 
@@ -69,7 +68,7 @@ def forgetting(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scal
     >>> float(forgetting(ds)[-1]) > 1.0 > float(forgetting(ds, scale="linear")[-1]) > 0.0
     True
     """
-    return _change(ds, phase, _task(ds, phase - 1) if task is None else task, scale)
+    return _change(ds, phase, task_of(ds, later(ds, phase) - 1) if task is None else task, scale)
 
 
 def transfer(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scale: str = "log10") -> xarray.DataArray:
@@ -77,7 +76,7 @@ def transfer(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scale:
 
     See :func:`forgetting`.
     """
-    return -_change(ds, phase, _task(ds, phase) if task is None else task, scale)
+    return -_change(ds, phase, task_of(ds, later(ds, phase)) if task is None else task, scale)
 
 
 def summary(curve: xarray.DataArray, first: int = 10) -> xarray.Dataset:
@@ -122,9 +121,9 @@ def equal_competence(ds: xarray.Dataset, phase: int = 1) -> xarray.DataArray:
     That is the error of the task of the phase before, at the first stored time of the phase at which the phase's own
     task has no larger error than the old one had at the switch; NaN if that does not happen.
     """
-    old = _task(ds, phase - 1)
-    then, eg = _at_end(ds, phase - 1).eg, _within(ds, phase).eg
-    known = eg.sel(task=_task(ds, phase)) <= then.sel(task=old)
+    old = task_of(ds, later(ds, phase) - 1)
+    then, eg = at_end(ds, phase - 1).eg, within(ds, phase).eg
+    known = eg.sel(task=task_of(ds, phase)) <= then.sel(task=old)
     first = known & (known.cumsum("alpha") == 1)
     return eg.sel(task=old).where(first).max("alpha")
 
@@ -146,8 +145,8 @@ def mask_importance(rule: OnlineSGD, ds: xarray.Dataset, phase: int | None = Non
         (alpha, task, student), or (task, student); negative where a unit does harm.
     """
     check_type("rule", rule, OnlineSGD)
-    at = _checked(ds) if phase is None else _at_end(ds, phase)
-    begin = _begin(ds)
+    at = checked(ds) if phase is None else at_end(ds, phase)
+    begin = begin_of(ds)
     Q, R, heads = (at[name].values for name in ("Q", "R", "heads"))
     errors = []
     for k in range(begin.students):
@@ -166,19 +165,19 @@ def reuse_fraction(rule: OnlineSGD, ds: xarray.Dataset, phase: int = 1) -> xarra
     Importance is that of :func:`mask_importance`; the unit is the one of largest importance for the task of the phase
     before, at the end of that. Near 1 the old unit is used again, near 0 another one is activated.
     """
-    old = mask_importance(rule, ds, phase - 1).sel(task=_task(ds, phase - 1))
-    new = mask_importance(rule, _within(ds, phase)).sel(task=_task(ds, phase))
+    old = mask_importance(rule, ds, later(ds, phase) - 1).sel(task=task_of(ds, phase - 1))
+    new = mask_importance(rule, within(ds, phase)).sel(task=task_of(ds, phase))
     return new.isel(student=old.argmax("student")) / new.sum("student")
 
 
 def displacement(ds: xarray.Dataset, phase: int = 0) -> xarray.DataArray:
     r"""Return how far each unit is from where it was at the end of a phase, :math:`|w_k - w^a_k| / \sqrt N`.
 
-    It is missing before that. The dataset needs ``S``: ``solve(..., snapshots=True)``.
+    It is missing before that. The dataset needs ``S``, of ``snapshots=True``.
     """
-    if "S" not in _checked(ds):
-        raise refuse("ds", "have the overlaps S, of `snapshots=True`", "has none")
-    then = _diagonal(_at_end(ds, phase).Q)
+    if "S" not in checked(ds):
+        raise refuse("ds", "have the overlaps S, of solve or simulate with `snapshots=True`", "has none")
+    then = _diagonal(at_end(ds, phase).Q)
     squares = _diagonal(ds.Q) - 2 * _diagonal(ds.S.isel(phase_end=phase)) + then
     return np.sqrt(squares.clip(min=0.0))
 
@@ -190,7 +189,7 @@ def node_fisher(ds: xarray.Dataset, noise: float = 0.0) -> xarray.DataArray:
     :math:`(h^t_k)^2 (2 \epsilon_t + \sigma^2)`, with label noise of standard deviation `noise`.
     """
     variance = check_number("noise", noise, minimum=0) ** 2
-    heads = _checked(ds).heads
+    heads = checked(ds).heads
     own = heads.isel(head=np.arange(ds.sizes["task"]) % ds.sizes["head"]).rename(head="task")
     return (own**2 * (2 * ds.eg + variance)).transpose(..., "alpha", "task", "student")
 
@@ -201,7 +200,7 @@ def norm_entropy(ds: xarray.Dataset, bins: int | None = None) -> xarray.DataArra
     Between 0, one unit has all, and 1, all have the same. With `bins` it is the entropy, in nats, of a histogram of
     :math:`Q_{kk} / \max_l Q_{ll}` with so many bins between 0 and 1.
     """
-    squares = _diagonal(_checked(ds).Q)
+    squares = _diagonal(checked(ds).Q)
     if bins is not None:
         where = np.minimum(squares / squares.max("student") * check_count("bins", bins), bins - 1)
         where = where.fillna(-1).astype(int)
@@ -230,66 +229,11 @@ def _diagonal(Q: Any) -> Any:
     return Q.isel(student=same, student_=same)
 
 
-def _checked(ds: Any) -> Any:
-    missing = [n for n in ("eg", "Q", "R", "heads", "switch") if n not in getattr(ds, "variables", ())]
-    if missing:
-        raise refuse(
-            "ds", "be a dataset of continual.solve or simulate", f"is {type(ds).__name__} without {missing[0]}"
-        )
-    return ds
-
-
-def _begin(ds: Any) -> MultiTask:
-    return unchecked(*(ds[name].values for name in ("Q_start", "R_start", "T", "heads_start", "readouts")))
-
-
-def _task(ds: Any, phase: int) -> int:
-    """Return the task of a phase."""
-    phases = json.loads(_checked(ds).attrs["settings"])["phases"]
-    if not 0 <= check_count("phase", phase, minimum=-1) < len(phases):
-        raise refuse("phase", f"be one of the {len(phases)} phases, with one before where that matters", f"is {phase}")
-    return phases[phase]["task"]
-
-
-def _at_end(ds: Any, phase: int) -> Any:
-    """Return eg, Q, R and heads at the end of a phase: those kept for it, or of a stored time that is the same."""
-    if not 0 <= check_count("phase", phase, minimum=-1) < _checked(ds).sizes["phase_end"]:
-        raise refuse("phase", f"be one of the {ds.sizes['phase_end']} that came to an end", f"is {phase}")
-    names = {f"{name}_switch": name for name in ("eg", "Q", "R", "heads")}
-    if all(name in ds for name in names):
-        return ds[list(names)].isel(phase_end=phase).rename(names)
-    away = abs(ds.alpha - ds.switch.isel(phase_end=phase)).fillna(0.0)
-    if not (away.min("alpha") <= _slack(ds)).all():
-        raise refuse("ds", "hold the state at the end of a phase: ask for that time", f"has none of phase {phase}")
-    return ds[list(names.values())].isel(alpha=away.argmin("alpha")).drop_vars(["alpha", "phase"], errors="ignore")
-
-
-def _slack(ds: Any) -> float:
-    """Return how far a stored time may be from what it stands for: half a step of a simulation."""
-    return 0.5000001 / json.loads(ds.attrs["settings"]).get("dim", 1e12)
-
-
-def _within(ds: Any, phase: int) -> Any:
-    """Return a dataset at the times of a phase; those that not all replicas have in it are missing in the others."""
-    alpha, ends = ds.alpha, ds.switch
-    inside = alpha >= 0
-    if phase > 0:
-        inside = inside & (alpha > ends.isel(phase_end=phase - 1) + _slack(ds))
-    if phase < ends.sizes["phase_end"]:
-        inside = inside & ~(alpha > ends.isel(phase_end=phase) + _slack(ds))
-    if not inside.any():
-        raise refuse("phase", "have stored times", f"{phase} has none")
-    moving = [name for name in ds.data_vars if "alpha" in ds[name].dims]
-    here = ds.assign({name: ds[name].where(inside) for name in moving})
-    return here.isel(alpha=np.flatnonzero(inside.any([d for d in inside.dims if d != "alpha"])))
-
-
 def _change(ds: Any, phase: int, task: int, scale: str) -> Any:
     """Return the error of a task in a phase above that at its beginning, with the time since then."""
     check_choice("scale", scale, ("log10", "linear"))
-    _task(ds, phase)
-    if not 0 <= check_count("task", task, minimum=0) < ds.sizes["task"]:
-        raise refuse("task", f"be one of 0, ..., {ds.sizes['task'] - 1}", f"is {task}")
-    then, now = _at_end(ds, phase - 1).eg.isel(task=task), _within(ds, phase).eg.isel(task=task)
+    check_task(task, checked(ds).sizes["task"])
+    later(ds, phase)
+    then, now = at_end(ds, phase - 1).eg.isel(task=task), within(ds, phase).eg.isel(task=task)
     change = np.log10(now) - np.log10(then) if scale == "log10" else now - then
     return change.assign_coords(since=now.alpha - ds.switch.isel(phase_end=phase - 1))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import time
 import warnings
@@ -15,11 +13,12 @@ from numpy.typing import ArrayLike
 
 from tutelage.continual.equations import Hold
 from tutelage.continual.phases import Phase, Resolved, resolve
-from tutelage.continual.protocol import Snapshots, copied, restarted, wanted, with_snapshot
+from tutelage.continual.protocol import Snapshots, anchored, copied, restarted, with_snapshot
 from tutelage.continual.record import Log, dataset
+from tutelage.continual.settings import described
 from tutelage.continual.state import MultiTask
 from tutelage.continual.vector import compiled, model_of, state_of, vector_of
-from tutelage.errors import DivergenceError, check_number, check_times, check_type, refuse
+from tutelage.errors import DivergenceError, check_flag, check_number, check_times, check_type, refuse
 from tutelage.online.integration import FINE, check_compiled
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
@@ -30,7 +29,7 @@ from tutelage.progress import progress as progress_bar
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["described", "passed", "solve", "times_of"]
+__all__ = ["passed", "solve", "times_of"]
 
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 LEAST = 8  # steps in a slice
@@ -60,8 +59,8 @@ def solve(
     phases : sequence of Phase
     alpha : array, shape (times,), optional
         Increasing times >= 0, in steps / N from the beginning of the first phase, at most the sum of all durations;
-        they may end earlier. At a switch the state before it is kept. Default: 0 and fifty times of each phase, evenly
-        in the logarithm of the time since its beginning.
+        they may end earlier. At a switch the state before it is kept. Default: 0 and, of each phase, forty times
+        evenly in the logarithm of the time since its beginning, and forty evenly in time.
     rtol, atol : float
         Tolerance of each step.
     snapshots : bool
@@ -103,7 +102,7 @@ def solve(
     several = resolve(rule, phases, state.tasks, state.students)
     times = times_of(several, alpha)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
-    log = Log(state, rule)
+    snapshots, log = check_flag("snapshots", snapshots), Log(state, rule)
     with progress_bar("ODE", times[-1], progress) as bar:
         ending = _run(rule, state, several, times, rtol, atol, snapshots, log, bar.update)
     settings = {"view": "continual ode", "rule": describe(rule), "rtol": rtol, "atol": atol, "alpha": times.tolist()}
@@ -114,27 +113,20 @@ def solve(
         ending.dataset = result
         raise ending
     if ending is not None:
+        if not log.times:
+            raise ending
         warnings.warn(f"interrupted: {result.sizes['alpha']} of {len(times)} times were reached", stacklevel=2)
     return result
-
-
-def described(phase: Phase) -> dict[str, Any]:
-    """Return a phase as JSON-ready settings: what is not the default."""
-    kept = {}
-    for each in dataclasses.fields(phase):
-        value = getattr(phase, each.name)
-        if each.default is dataclasses.MISSING or value != each.default:
-            kept[each.name] = value
-    return json.loads(json.dumps(kept, default=lambda x: dataclasses.asdict(x)))
 
 
 def times_of(phases: list[Resolved], alpha: ArrayLike | None) -> np.ndarray:
     """Return the asked times, checked; by default some of each phase."""
     lengths = [each.phase.alpha for each in phases]
     if alpha is None:
+        shares = np.union1d(np.geomspace(1e-3, 1, 41)[:-1], np.linspace(0, 1, 41)[1:])
         parts, begin = [np.zeros(1)], 0.0
         for length in lengths:
-            parts.append(begin + np.geomspace(1e-3 * length, length, 50))
+            parts.append(begin + length * shares)
             begin += length
         return np.concatenate(parts)
     times = check_times("alpha", alpha)
@@ -155,21 +147,24 @@ def _run(
     report: Callable[[float], None],
 ) -> Any:
     """Go through all phases; return None, or the error that ended it."""
-    snapshots, begin = Snapshots(), 0.0
+    snapshots, kept, begin = Snapshots(), anchored(phases, all_snapshots), 0.0
     if times[0] == 0:
         log.note(0.0, 0, state, {})
     for index, phase in enumerate(phases):
         if len(log.times) == len(times):
             return None
-        state = restarted(copied(state, phase.phase.task, phase.phase.copy_head), phase.phase.restart)
         asked = times[len(log.times) :]
         here = asked[asked <= begin + phase.phase.alpha * (1 + 1e-12)] - begin
         here = np.minimum(here, phase.phase.alpha)
         end = phase.phase.alpha if len(here) < len(asked) else here[-1]  # what comes after the last time is not asked
-        leg = _Leg(rule, phase, state, snapshots.holds(rule, phases, index), rtol, atol)
+        leg = None
         try:
+            state = restarted(copied(state, phase.phase.task, phase.phase.copy_head), phase.phase.restart)
+            leg = _Leg(rule, phase, state, snapshots.holds(rule, phases, index), rtol, atol)
             reached = leg.go(here, end, lambda a, b=begin: report(b + a))  # type: ignore[misc]
         except KeyboardInterrupt as interrupt:
+            if leg is None:
+                return interrupt
             reached, leg.ending = leg.alpha, interrupt
         for time_, each in zip(here, leg.states, strict=False):
             log.note(begin + time_, index, each, snapshots.first)
@@ -182,7 +177,7 @@ def _run(
         state = state_of(leg.y, state)
         begin += reached
         log.end(begin, state)
-        if all_snapshots or wanted(phases, index):
+        if index in kept:
             snapshots.first[index], snapshots.states[index] = state.teachers, state
             state = with_snapshot(state)
     return None

@@ -8,84 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.errors import ArgumentError, check_choice, check_count, check_number, check_type, check_vector, refuse
+from tutelage.continual.interventions import Consolidation, Restart
+from tutelage.continual.state import check_task
+from tutelage.errors import ArgumentError, check_count, check_flag, check_number, check_type, check_vector, refuse
 from tutelage.online.rule import OnlineSGD
 
-__all__ = ["Consolidation", "Phase", "Resolved", "Restart", "resolve"]
-
-IMPORTANCE = ("node", "quadratic", "fisher", "empirical", "weights")
-RESTART = ("all", "features", "heads")
-
-
-@dataclass(frozen=True)
-class Consolidation:
-    r"""A penalty :math:`\frac{\lambda}{2 N} \sum_k \Omega_k |w_k - w^a_k|^2` that holds weights where they were.
-
-    Added to the loss, it moves :math:`w_k` by :math:`-\frac{\eta}{N} \lambda \Omega_k (w_k - w^a_k)` in each step.
-
-    Parameters
-    ----------
-    strength : float
-        lambda >= 0.
-    importance : {"node", "quadratic", "fisher", "empirical", "weights"} or sequence of float
-        :math:`\Omega_k` of each unit, with the head and the overlaps at the anchor: "node", the square of its head;
-        "quadratic", one; "fisher", the diagonal of the Fisher information of the network's own labels with unit noise,
-        times N; "empirical", that of the gradients of the loss on the task's labels (elastic weight consolidation,
-        Kirkpatrick et al. 2017). "weights": the empirical Fisher information of each weight, times N, averaged over
-        `samples` inputs, for simulations with weights only.
-    anchor : int, optional
-        The phase at whose end the weights are held and importance is taken. Default: the one before.
-    task : int, optional
-        Of which importance is taken. Default: that of the anchor's phase.
-    samples : int
-        Inputs, for "weights".
-    """
-
-    strength: float
-    importance: str | Sequence[float] = "node"
-    anchor: int | None = None
-    task: int | None = None
-    samples: int = 2000
-
-    def __post_init__(self) -> None:
-        check_number("strength", self.strength, minimum=0)
-        if isinstance(self.importance, str) or self.importance is None:
-            check_choice("importance", self.importance, IMPORTANCE)
-        else:
-            object.__setattr__(self, "importance", tuple(check_vector("importance", self.importance, "K").tolist()))
-            for value in self.importance:
-                check_number("importance", value, minimum=0)
-        check_count("samples", self.samples)
-
-
-@dataclass(frozen=True)
-class Restart:
-    """Weights drawn anew at the beginning of a phase.
-
-    Parameters
-    ----------
-    what : {"all", "features", "heads"}
-    std, head_std : float
-        Standard deviations of first-layer weights and heads; `head_std` is `std` if left out.
-    seed : int
-        Of the theory's start; each replica of a simulation draws its own.
-    dim : int
-        Dimension in which the theory draws its overlaps, which are off their mean by 1/sqrt(dim).
-    """
-
-    what: str = "all"
-    std: float = 1e-3
-    head_std: float | None = None
-    seed: int = 0
-    dim: int = 1000
-
-    def __post_init__(self) -> None:
-        check_choice("what", self.what, RESTART)
-        check_number("std", self.std, minimum=0, strict=True)
-        if self.head_std is not None:
-            check_number("head_std", self.head_std, minimum=0)
-        check_count("seed", self.seed, minimum=0)
-        check_count("dim", self.dim)
+__all__ = ["Phase", "Resolved", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -151,36 +79,28 @@ class Phase:
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name), minimum=0)
         check_number("input_noise", self.input_noise, minimum=0)
+        for name in ("freeze_features", "freeze_heads"):
+            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         if self.noise is not None:
             levels = check_vector("noise", self.noise, "tasks").tolist()
             for level in levels:
                 check_number("noise", level, minimum=0)
             object.__setattr__(self, "noise", levels[0] if np.isscalar(self.noise) else tuple(levels))
-        several = self.consolidate if isinstance(self.consolidate, (tuple, list)) else (self.consolidate,)
-        for each in several:
+        object.__setattr__(self, "consolidate", _several(self.consolidate))
+        for each in self.consolidate:
             check_type("consolidate", each, Consolidation)
-        object.__setattr__(self, "consolidate", tuple(several))
-        units = [self.freeze_units] if np.isscalar(self.freeze_units) else self.freeze_units
+        units = _several(self.freeze_units)
         object.__setattr__(self, "freeze_units", tuple(check_count("freeze_units", k, minimum=0) for k in units))
+        if self.copy_head is not None:
+            object.__setattr__(self, "copy_head", check_count("copy_head", self.copy_head, minimum=0))
         if self.restart is not None:
             check_type("restart", self.restart, Restart)
         if self.replay is not None and self.interleave is not None:
             raise refuse("replay, interleave", "be given one at a time", "are given both")
         if self.replay is not None:
-            check_type("replay", self.replay, Mapping)
-            tasks = [check_count("task of replay", task, minimum=0) for task in self.replay]
-            object.__setattr__(self, "replay", dict(zip(tasks, self.replay.values(), strict=True)))
-            shares = [check_number(f"replay[{task}]", share, minimum=0) for task, share in self.replay.items()]
-            if sum(shares) > 1 or self.task in self.replay:
-                raise refuse("replay", "be shares of other tasks, at most 1 in all", f"is {dict(self.replay)}")
+            object.__setattr__(self, "replay", _replay(self.task, self.replay))
         if self.interleave is not None:
-            if np.isscalar(self.interleave) or len(self.interleave) != 3:
-                raise refuse("interleave", "be (n, d, other task)", f"is {self.interleave!r}")
-            n, d, other = self.interleave
-            check_count("interleave[0]", n), check_count("interleave[1]", d)
-            if check_count("interleave[2]", other, minimum=0) == self.task:
-                raise refuse("interleave[2]", "be another task", f"is {other}, too")
-            object.__setattr__(self, "interleave", (int(n), int(d), int(other)))
+            object.__setattr__(self, "interleave", _interleave(self.task, self.interleave))
 
     @property
     def shares(self) -> dict[int, float]:
@@ -190,6 +110,33 @@ class Phase:
             return {self.task: n / (n + d), other: d / (n + d)}
         others = dict(self.replay or {})
         return {self.task: 1 - sum(others.values())} | others
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """Return one thing, several, or None as a tuple."""
+    if given is None:
+        return ()
+    return tuple(given) if isinstance(given, (tuple, list, set, range, np.ndarray)) else (given,)
+
+
+def _replay(own: int, given: Any) -> dict[int, float]:
+    if not isinstance(given, Mapping):
+        raise refuse("replay", "be a mapping from tasks to their shares, such as {0: 0.1}", f"is {given!r}")
+    tasks = [check_count("task of replay", task, minimum=0) for task in given]
+    shares = dict(zip(tasks, given.values(), strict=True))
+    if sum(check_number(f"replay[{task}]", share, minimum=0) for task, share in shares.items()) > 1 or own in shares:
+        raise refuse("replay", "be shares of other tasks, at most 1 in all", f"is {shares}")
+    return shares
+
+
+def _interleave(own: int, given: Any) -> tuple[int, int, int]:
+    if not isinstance(given, (tuple, list, np.ndarray)) or len(given) != 3:
+        raise refuse("interleave", "be (n, d, other task)", f"is {given!r}")
+    n, d = (check_count(f"interleave[{i}]", given[i]) for i in (0, 1))
+    other = check_count("interleave[2]", given[2], minimum=0)
+    if other == own:
+        raise refuse("interleave[2]", "be another task", f"is {other}, too")
+    return n, d, other
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +181,7 @@ def resolve(rule: OnlineSGD, phases: Sequence[Phase] | Phase, tasks: int, studen
     check_type("rule", rule, OnlineSGD)
     if rule.constraint is not None:
         raise refuse("rule", "have no constraint in continual learning", f"has {rule.constraint!r}")
-    several: list[Phase] = [phases] if isinstance(phases, Phase) else list(phases or ())
+    several: list[Phase] = list(_several(phases))
     if not several:
         raise refuse("phases", "be at least one", "are none")
     result = []
@@ -247,14 +194,20 @@ def resolve(rule: OnlineSGD, phases: Sequence[Phase] | Phase, tasks: int, studen
     return result
 
 
+def _named(phase: Phase) -> list[tuple[str, int | None]]:
+    """Return the tasks that a phase names, with where it does."""
+    inner = [] if phase.interleave is None else [("interleave[2]", phase.interleave[2])]
+    of_replay = [("task of replay", task) for task in phase.replay or {}]
+    of_consolidation = [("task of consolidate", each.task) for each in phase.consolidate]
+    return [("task", phase.task), ("copy_head", phase.copy_head), *of_replay, *inner, *of_consolidation]
+
+
 def _resolve(rule: OnlineSGD, phase: Phase, index: int, tasks: int, students: int, phases: list[Phase]) -> Resolved:
     mine = {name: getattr(phase, name) for name in ("lr", "lr_readout", "weight_decay")}
     rates = replace(rule, **{name: x for name, x in mine.items() if x is not None}).rates
-    known = [phase.task, *phase.shares, *([] if phase.copy_head is None else [phase.copy_head])]
-    known += [each.task for each in phase.consolidate if each.task is not None]
-    for task in known:
-        if not 0 <= task < tasks:
-            raise refuse("task", f"be one of 0, ..., {tasks - 1}", f"is {task}")
+    for name, task in _named(phase):
+        if task is not None:
+            check_task(task, tasks, name)
     shares = np.zeros(tasks)
     for task, share in phase.shares.items():
         shares[task] = share

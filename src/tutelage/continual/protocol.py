@@ -8,13 +8,14 @@ import numpy as np
 
 from tutelage.continual.equations import Hold
 from tutelage.continual.importance import strengths
-from tutelage.continual.phases import Resolved, Restart
+from tutelage.continual.interventions import Restart
+from tutelage.continual.phases import Resolved
 from tutelage.continual.state import MultiTask
 from tutelage.continual.vector import unchecked
 from tutelage.errors import refuse
 from tutelage.online.rule import OnlineSGD
 
-__all__ = ["Snapshots", "copied", "restarted", "with_snapshot"]
+__all__ = ["Snapshots", "anchored", "copied", "restarted", "with_snapshot"]
 
 
 @dataclass
@@ -34,9 +35,9 @@ class Snapshots:
         return result
 
 
-def wanted(phases: list[Resolved], index: int) -> bool:
-    """Whether a later phase holds on to the weights at the end of this one."""
-    return any(index in later.anchors for later in phases[index + 1 :])
+def anchored(phases: list[Resolved], every: bool = False) -> frozenset[int]:
+    """Return the phases whose weights at the end are kept: those that later ones hold on to, or all but the last."""
+    return frozenset(range(len(phases) - 1)) if every else frozenset(a for each in phases for a in each.anchors)
 
 
 def with_snapshot(state: MultiTask) -> MultiTask:

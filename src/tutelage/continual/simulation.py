@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.continual.engines import Chain, Weights
-from tutelage.continual.ode import described, times_of
+from tutelage.continual.ode import times_of
 from tutelage.continual.phases import Phase, Resolved, resolve
+from tutelage.continual.protocol import anchored
 from tutelage.continual.record import errors_of, labelled
+from tutelage.continual.settings import described
 from tutelage.continual.state import MultiTask
-from tutelage.errors import DivergenceError, check_array, check_choice, check_count, check_type, refuse
+from tutelage.errors import DivergenceError, check_array, check_choice, check_count, check_flag, check_type, refuse
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import BOUND, Alone, Run, run_all
@@ -37,6 +39,7 @@ def simulate(
     seed: int = 0,
     engine: str = "chain",
     weights: tuple[ArrayLike, ArrayLike] | None = None,
+    snapshots: bool = False,
     progress: bool = True,
 ) -> xarray.Dataset:
     r"""Run SGD through all phases at finite N, several replicas in parallel.
@@ -51,7 +54,7 @@ def simulate(
     alpha : array, shape (times,), optional
         As of :func:`tutelage.continual.solve`; results stand after round(alpha N) steps.
     dim : int
-        N; at least the number of all units of student, teachers and snapshots.
+        N; at least the number of all units of student, teachers and snapshots, unless `weights` are given.
     replicas : int
         Independent runs. Replica i is the same whether 10 or 1,000 are run.
     seed : int
@@ -61,6 +64,8 @@ def simulate(
         an importance of each weight. "weights": real weight vectors.
     weights : (W, W_star), shapes (K, N) and (F, N), optional
         Start of every replica, in place of a random frame, for real weights; must have the overlaps of `state`.
+    snapshots : bool
+        As of :func:`tutelage.continual.solve`.
     progress : bool
         Whether to draw a bar after two seconds, if standard error is a terminal.
 
@@ -99,8 +104,9 @@ def simulate(
         if unit.unit is None:
             raise refuse(name, "be one that can be compiled", f"is {unit.name!r}")
     _check_phases(several, engine, N)
-    least = state.students * (1 + len({a for each in several for a in each.anchors})) + state.teachers
-    if least > N:
+    kept = anchored(several, check_flag("snapshots", snapshots))
+    least = state.students * (1 + len(kept)) + state.teachers
+    if least > N and weights is None:
         raise refuse("dim", f"be >= {least}, the units of student, teachers and snapshots", f"is {N}")
     begin = _beginning(engine, state, N, weights)
     targets = np.round(times * N).astype(np.int64)
@@ -109,15 +115,16 @@ def simulate(
 
     def made(index: int) -> Chain | Weights:
         if engine == "chain":
-            return Chain(resolved, state, several, N, seed, index)
-        return Weights(resolved, state, several, N, seed, index, begin)
+            return Chain(resolved, state, several, kept, N, seed, index)
+        return Weights(resolved, state, several, kept, N, seed, index, begin)
 
     engines = [made(index) for index in range(replicas)]
     runs = [Run(range(i, i + 1), targets, Alone(engine), bound) for i, engine in enumerate(engines)]
     with progress_bar("SGD", float(replicas * targets[-1]), progress) as bar:
         failure = run_all(runs, bar.update, None)
     settings: dict[str, Any] = {"view": f"continual {engine}", "rule": describe(rule), "alpha": times.tolist()}
-    settings |= {"dim": N, "replicas": replicas, "seed": seed, "phases": [described(each.phase) for each in several]}
+    settings |= {"dim": N, "replicas": replicas, "seed": seed, "snapshots": snapshots}
+    settings |= {"phases": [described(each.phase) for each in several], "own_weights": weights is not None}
     result = _dataset(rule, state, times, runs, engines, settings)
     if isinstance(failure, DivergenceError):
         failure.dataset = result
@@ -142,6 +149,8 @@ def _beginning(engine: str, state: MultiTask, dim: int, weights: Any) -> tuple[n
         return None
     if engine == "chain":
         raise refuse("engine", 'be "weights" where `weights` are given', "is 'chain'")
+    if not isinstance(weights, (tuple, list)) or len(weights) != 2:
+        raise refuse("weights", "be a pair (W, W_star)", f"is of type {type(weights).__name__}")
     W = check_array("weights[0]", weights[0], (state.students, dim))
     W_star = check_array("weights[1]", weights[1], (state.teachers, dim))
     gap = max(np.abs(W @ W.T / dim - state.Q).max(), np.abs(W @ W_star.T / dim - state.R).max())
@@ -165,7 +174,7 @@ def _dataset(
     there = np.isfinite(records["heads"]).all((-2, -1))
     eg = np.full((*there.shape, state.tasks), np.nan)
     eg[there] = errors_of(rule, state, records["Q"][there], records["R"][there], records["heads"][there])
-    arrays = {"eg": eg, "Q": records["Q"], "R": records["R"], "heads": records["heads"]}
+    arrays = {"eg": eg} | {name: records[name] for name in ("Q", "R", "heads", "S") if name in records}
     for name in list(arrays):
         arrays |= statistics(name, arrays[name])
     phase = np.nan_to_num(records["phase"]).astype(int)

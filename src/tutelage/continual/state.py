@@ -9,10 +9,17 @@ from numpy.typing import ArrayLike
 
 from tutelage.activations import ActivationLike
 from tutelage.continual.teachers import Teachers
-from tutelage.errors import check_array, check_count, check_number, check_type, refuse
+from tutelage.errors import check_array, check_count, check_flag, check_number, check_type, refuse
 from tutelage.overlaps import Overlaps
 
-__all__ = ["MultiTask"]
+__all__ = ["MultiTask", "check_task"]
+
+
+def check_task(task: int, tasks: int, name: str = "task") -> int:
+    """Return a task's number, refused unless it is one of so many."""
+    if check_count(name, task, minimum=0) >= tasks:
+        raise refuse(name, f"be a task of 0, ..., {tasks - 1}", f"is {task}")
+    return int(task)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +87,7 @@ class MultiTask:
 
     def head(self, task: int) -> int:
         """Return the row of `heads` that a task uses."""
+        check_task(task, self.tasks)
         return task if len(self.heads) > 1 else 0
 
     def overlaps(self, task: int) -> Overlaps:
@@ -128,4 +136,8 @@ class MultiTask:
         width = check_number("std", std, minimum=0, strict=True)
         head = width if head_std is None else check_number("head_std", head_std, minimum=0)
         W = width * rng.standard_normal((K, teachers.dim))
-        return cls.from_weights(W, teachers, head * rng.standard_normal((1 if single_head else teachers.tasks, K)))
+        return cls.from_weights(
+            W,
+            teachers,
+            head * rng.standard_normal((1 if check_flag("single_head", single_head) else teachers.tasks, K)),
+        )

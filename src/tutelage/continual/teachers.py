@@ -79,12 +79,14 @@ def teachers(weights: Sequence[ArrayLike], readouts: Sequence[ArrayLike] | None 
     array([[1., 0.],
            [0., 1.]])
     """
+    if not isinstance(weights, (list, tuple, np.ndarray)):
+        raise refuse("weights", "be an array (M, N) for each teacher", f"is of type {type(weights).__name__}")
     parts = [check_array(f"weights[{t}]", W, ("M", "N")) for t, W in enumerate(weights)]
     if not parts or len({W.shape[1] for W in parts}) > 1:
         raise refuse("weights", "be at least one array, all of the same N", f"have shapes {[W.shape for W in parts]}")
-    given = [np.ones(len(W)) for W in parts] if readouts is None else list(readouts)
-    if len(given) != len(parts):
-        raise refuse("readouts", f"be {len(parts)}, one for each teacher", f"are {len(given)}")
+    given = [np.ones(len(W)) for W in parts] if readouts is None else readouts
+    if not isinstance(given, (list, tuple, np.ndarray)) or len(given) != len(parts):
+        raise refuse("readouts", f"be {len(parts)} arrays, one for each teacher", f"are {given!r}")
     rows, begin = np.zeros((len(parts), sum(map(len, parts)))), 0
     for t, (W, v) in enumerate(zip(parts, given, strict=True)):
         rows[t, begin : begin + len(W)] = check_array(f"readouts[{t}]", v, (len(W),))

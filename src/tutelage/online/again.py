@@ -16,40 +16,14 @@ from tutelage.results import start
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["rerun"]
+__all__ = ["rerun", "rule_of"]
 
 
 def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
-    """Run again what made a dataset, from the dataset alone.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Of ``solve``, ``simulate`` or ``fluctuations``, fresh or loaded from a file.
-    **changes
-        Arguments of that call to replace: ``rule``, ``alpha``, ``replicas``, ``rtol``, ... What a file cannot hold must
-        be given again: ``inputs``, ``held_out`` and ``weights`` that are arrays of the user's own.
-
-    Returns
-    -------
-    xarray.Dataset
-        Without changes and with the same versions: the same numbers, bit for bit.
-
-    Raises
-    ------
-    ArgumentError
-        If the dataset has no record of how it was made, or lacks inputs or weights that were the user's own.
-
-    Examples
-    --------
-    >>> from tutelage import Overlaps
-    >>> once = solve(OnlineSGD(lr=0.5), Overlaps(Q=[[1.0]], R=[[0.1]], T=[[1.0]]), alpha=[1, 10])
-    >>> bool((rerun(once).eg == once.eg).all())
-    True
-    """
+    """Run again what made a dataset of this room; see :func:`tutelage.rerun`."""
     settings = _settings(ds)
     state = changes.pop("state") if "state" in changes else start(ds)
-    rule = changes.pop("rule") if "rule" in changes else _rule(settings["rule"])
+    rule = changes.pop("rule") if "rule" in changes else rule_of(settings["rule"])
     alpha = changes.pop("alpha", settings["alpha"])
     if settings["view"] == "ode":
         arguments = {name: settings[name] for name in ("rtol", "atol", "method")}
@@ -70,7 +44,7 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     return simulate(rule, state, alpha, **({"engine": settings["view"]} | arguments | changes))
 
 
-def _rule(settings: dict[str, Any]) -> OnlineSGD:
+def rule_of(settings: dict[str, Any]) -> OnlineSGD:
     """Return the rule of stored settings, or refuse one whose activation was a function of the user's own."""
     for name in ("activation", "teacher_activation"):
         try:

@@ -22,6 +22,9 @@ f1, f2, f3, i1 = f8[::1], f8[:, ::1], f8[:, :, ::1], i8[::1]
 LR_READOUT, DECAY_READOUT, BATCH, INPUT_NOISE, NUMBERS = range(5)  # of `numbers`
 
 
+_inlined = njit(cache=True, error_model="numpy", inline="always")  # calls in a hot loop cost a tenth of it
+
+
 @njit(cache=True, error_model="numpy")
 def choose(u, cumulative):
     """Return the task of a uniform number, given the sums of the tasks' shares."""
@@ -40,6 +43,52 @@ def _error(head, readouts, sigma, zeta, g, h):
     for m in range(readouts.shape[0]):
         error -= readouts[m] * h[m]
     return error
+
+
+@_inlined
+def _row(heads, t):
+    """Return which row of the heads a task uses."""
+    return t if heads.shape[0] > 1 else 0
+
+
+@_inlined
+def _turn_head(turn, row, head, g, error, rate, decay):
+    """Add what one example takes off the head of a row, times N."""
+    for k in range(head.shape[0]):
+        turn[row, k] += rate * error * g[k] + decay * head[k]
+
+
+@_inlined
+def _move_heads(heads, turn, scale):
+    for row in range(heads.shape[0]):
+        for k in range(heads.shape[1]):
+            heads[row, k] -= scale * turn[row, k]
+
+
+@_inlined
+def _see(F, z, b, rho):
+    """Write the teachers' fields of input b into rho: their rows are in the first columns of the frame."""
+    for m in range(F.shape[0]):
+        rho[m] = 0.0
+        for j in range(F.shape[0]):
+            rho[m] += F[m, j] * z[b, j, 0]
+
+
+@_inlined
+def _move_rows(A, count, F, z, c, scale, old, decay, lr, first, strength, N):
+    """Move the student's rows within the frame: along the inputs z, by decay, and towards snapshots."""
+    K, M, batch = A.shape[0], F.shape[0], c.shape[0]
+    for k in range(K):
+        for j in range(count):
+            old[k, j] = A[k, j, 0]
+            A[k, j, 0] -= decay[k] / N * old[k, j]
+        for b in range(batch):
+            for j in range(count):
+                A[k, j, 0] += scale * c[b, k, 0] * z[b, j, 0]
+        for i in range(first.shape[0]):
+            pull = lr[k] * strength[i, k] / N
+            for j in range(count):
+                A[k, j, 0] -= pull * (old[k, j] - (F[first[i] + k, j] if j < M else 0.0))
 
 
 @njit(
@@ -95,13 +144,11 @@ def walk_tasks(
             if not len(pattern):
                 t = choose(uniforms[0, used[0, 1]], cumulative)
                 used[0, 1] += 1
-            head = heads[t if heads.shape[0] > 1 else 0]
+            row = _row(heads, t)
+            head = heads[row]
             take(lanes, normals, used, z, b, count)
             take(lanes, normals, used, zeta, 0, 1)
-            for m in range(M):
-                rho[m] = 0.0
-                for j in range(M):
-                    rho[m] += F[m, j] * z[b, j, 0]
+            _see(F, z, b, rho)
             if s > 0.0:
                 take(lanes, normals, used, e, 0, count)
                 for j in range(count):
@@ -115,19 +162,8 @@ def walk_tasks(
             error = _error(head, readouts[t], noise[t], zeta[0, 0, 0], g, h)
             for k in range(K):
                 c[b, k, 0] = -lr[k] * head[k] * slope[k] * error
-                turn[t if heads.shape[0] > 1 else 0, k] += numbers[LR_READOUT] * error * g[k]
-                turn[t if heads.shape[0] > 1 else 0, k] += numbers[DECAY_READOUT] * head[k]
-        for k in range(K):
-            for j in range(count):
-                old[k, j] = A[k, j, 0]
-                A[k, j, 0] -= decay[k] / N * old[k, j]
-            for b in range(batch):
-                for j in range(count):
-                    A[k, j, 0] += scale * c[b, k, 0] * z[b, j, 0]
-            for i in range(first.shape[0]):
-                pull = lr[k] * strength[i, k] / N
-                for j in range(count):
-                    A[k, j, 0] -= pull * (old[k, j] - (F[first[i] + k, j] if j < M else 0.0))
+            _turn_head(turn, row, head, g, error, numbers[LR_READOUT], numbers[DECAY_READOUT])
+        _move_rows(A, count, F, z, c, scale, old, decay, lr, first, strength, N)
         new = min(most, N - count)
         if new > 0:
             bartlett(lanes, most, N - count, generator, normals, uniforms, used, proposal, length, T)
@@ -138,9 +174,7 @@ def walk_tasks(
         if columns[0] + most > A.shape[1]:
             turn_back(lanes, A, M, columns[0])
             columns[0] = M + K
-        for row in range(heads.shape[0]):
-            for k in range(K):
-                heads[row, k] -= scale * turn[row, k]
+        _move_heads(heads, turn, scale)
 
 
 @njit(
@@ -178,7 +212,8 @@ def descend_tasks(
                 if b % len(u) == 0:
                     fill_uniform(generator, u)
                 t = choose(u[b % len(u)], cumulative)
-            head = heads[t if heads.shape[0] > 1 else 0]
+            row = _row(heads, t)
+            head = heads[row]
             fill_normal(generator, drawn)
             x = drawn[:N]
             for m in range(M):
@@ -201,14 +236,11 @@ def descend_tasks(
                 size = -lr[k] * head[k] * slope[k] * error * root / numbers[BATCH]
                 for j in range(N):
                     move[k, j] += size * x[j]
-                turn[t if heads.shape[0] > 1 else 0, k] += numbers[LR_READOUT] * error * g[k]
-                turn[t if heads.shape[0] > 1 else 0, k] += numbers[DECAY_READOUT] * head[k]
+            _turn_head(turn, row, head, g, error, numbers[LR_READOUT], numbers[DECAY_READOUT])
         for k in range(K):
             for i in range(anchors.shape[0]):
                 for j in range(N):
                     move[k, j] -= lr[k] * strength[i, k, j] / N * (W[k, j] - anchors[i, k, j])
             for j in range(N):
                 W[k, j] += move[k, j] - decay[k] / N * W[k, j]
-        for row in range(heads.shape[0]):
-            for k in range(K):
-                heads[row, k] -= scale * turn[row, k]
+        _move_heads(heads, turn, scale)

@@ -87,8 +87,10 @@ def feature_similarity(
         for name, left, right in zip(WORDS, axes[::2], axes[1::2], strict=True):
             _cross_sections(left, ds.sel(seed=shown), name)
             _curves(right, ds, name)
-        axes[2].legend(loc="upper right", ncols=2, title=r"$\alpha$ since the switch", fontsize=6, title_fontsize=6)
-        axes[1].legend(fontsize=6)
+        for ax, where, title in ((axes[0], "left", r"$\alpha$ since the switch"), (axes[1], "right", None)):
+            keys: Any = ax.get_legend_handles_labels()
+            look: Any = {"loc": f"outside upper {where}", "ncols": len(keys[0]), "columnspacing": 1.0}
+            figure.legend(*keys, title=title, fontsize=6, title_fontsize=6, **look)
     return Reproduction({"similarity": ds}, figure, numbers)
 
 
