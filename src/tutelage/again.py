@@ -18,11 +18,11 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     ----------
     ds : xarray.Dataset
         Of ``solve``, ``simulate`` or ``fluctuations``, of ``continual.solve``, ``continual.simulate`` or
-        ``continual.data_mixing``, fresh or loaded from a file.
+        ``continual.data_mixing``, or of ``linear`` (curves, parts, simulations), fresh or loaded from a file.
     **changes
         Arguments of that call to replace: ``rule``, ``alpha``, ``phases``, ``replicas``, ``rtol``, ... What a file
-        cannot hold must be given again: ``inputs``, ``held_out``, ``weights`` and ``data`` that are arrays of the
-        user's own.
+        cannot hold must be given again: ``inputs``, ``held_out``, ``weights``, ``data`` and ``z`` that are arrays of
+        the user's own, and a ``penalty``.
 
     Returns
     -------
@@ -45,6 +45,10 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
         from tutelage.continual import again as continual
 
         return continual.rerun(ds, **changes)
+    if _view(ds).startswith("learning curve"):
+        from tutelage.linear import again as linear
+
+        return linear.rerun(ds, **changes)
     from tutelage.online import again as online
 
     return online.rerun(ds, **changes)

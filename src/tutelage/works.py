@@ -59,6 +59,9 @@ VIEWS = {  # what a dataset's `view` was made by
     "data mixing": "continual",
     "optimal protocol": "continual.control",
     "learning curve": "linear",
+    "learning curve parts": "linear",
+    "learning curve simulation": "linear",
+    "learning curve on inputs": "linear",
 }
 
 

@@ -229,3 +229,29 @@ def test_what_was_done_is_kept_when_interrupted(what, monkeypatch):
         np.testing.assert_array_equal(ds.eg[:2], whole.eg[:2])
         assert np.isnan(ds.eg[2:]).all()
         np.testing.assert_allclose(ds.eg_mean, whole.eg[:2].mean("replica"), rtol=1e-12)
+
+
+FADING = fading(0.5)
+
+
+@pytest.mark.parametrize(
+    ("made", "own"),
+    [
+        (lambda s: learning_curve(s, [0, 3, 1], "flow", lr=0.2, ridge=0.1, test_noise=True), {}),
+        (lambda s: learning_curve(s, [1, 3], "fast_slow", convention="released"), {}),
+        (lambda s: learning_curve(s, [1, 3], "finite", lr=0.2, draws=3, seed=4, dynamics="flow"), {}),
+        (lambda s: decomposition(s, [1, 3], "descent", lr=0.2), {}),
+        (lambda s: simulate(s, [1, 3], lr=0.2, replicas=3, teachers=2, seed=1, test_noise=True), {}),
+        (lambda s: simulate(s, [1, 3], lr=0.2, replicas=2, penalty=FADING), {"penalty": FADING}),
+    ],
+)  # fmt: skip
+def test_curves_are_made_again_from_their_file_alone(made, own, tmp_path):
+    once = made(two_scale(n=20, d=12, p=5, kappa=3, noise=0.3))
+    assert "pezeshki2022" in tl.citation(once)
+    tl.save(once, tmp_path / "curve.nc")
+    again = tl.rerun(tl.load(tmp_path / "curve.nc"), **own)
+    assert again.identical(once)
+    assert tl.rerun(once, t=[2.0], **own).sizes["t"] == 1
+    for name in own:
+        with pytest.raises(tl.ArgumentError, match=f"`{name}` must be given again"):
+            tl.rerun(once)

@@ -128,13 +128,17 @@ def learning_curve(
     if method == "finite":
         way = _way(spectrum, times, dynamics, lr, ridge, penalty)
         found, more = _finite(spectrum, times, way, draws, seed, z, progress)
-        more["dynamics"] = dynamics
+        more |= {"dynamics": dynamics}
     else:
         kind = check_convention(convention) if method == "fast_slow" else None
         count = None if nodes is None else check_count("nodes", nodes, minimum=2)
         R, error = limit_law(spectrum, times, method, lr, ridge, kind, count, penalty)
-        found, more = {"R": R, "Q": error - spectrum.signal + 2 * R, "eg": error / 2}, {"convention": kind}
-    return dataset(spectrum, times, found, bool(test_noise), method=method, lr=lr, ridge=ridge, **more)
+        found, more = (
+            {"R": R, "Q": error - spectrum.signal + 2 * R, "eg": error / 2},
+            {"convention": kind, "nodes": count},
+        )
+    arguments = {"method": method, "lr": lr, "ridge": ridge, "test_noise": bool(test_noise), **more}
+    return dataset(spectrum, times, found, "learning curve", arguments, penalty=penalty, z=z)
 
 
 def limit_law(
@@ -184,7 +188,7 @@ def _finite(
     """Return the variables of "finite", and what to say of how they were found."""
     if z is not None:
         R, Q = given_fields(spectrum, check_array("z", z, (spectrum.n, spectrum.d)), t, way)
-        return {"R": R, "Q": Q, "eg": (spectrum.signal - 2 * R + Q) / 2}, {"draws": 1}
+        return {"R": R, "Q": Q, "eg": (spectrum.signal - 2 * R + Q) / 2}, {}
     draws = max(LEAST_DRAWS, EIGENVALUES // spectrum.d) if draws is None else check_count("draws", draws)
     seed = check_count("seed", seed, minimum=0)
     R, Q = mean_over_draws(spectrum, t, way, draws, seed, progress)

@@ -114,15 +114,10 @@ def measure(
             eg[k] = _held_out(spectrum, z, labels, times, (dynamics, lr, ridge), rng)
             bar.update(k + 1)
     mean, sem = mean_and_sem(eg)
-    how: dict[str, Any] = {
-        "method": "measured",
-        "dynamics": dynamics,
-        "lr": lr,
-        "ridge": ridge,
-        "seed": seed,
-        "inputs": len(z),
-    }
-    return dataset(spectrum, times, {"eg": eg, "eg_mean": mean, "eg_sem": sem}, False, **how)
+    how = {"dynamics": dynamics, "lr": lr, "ridge": ridge, "replicas": replicas, "seed": seed}
+    return dataset(
+        spectrum, times, {"eg": eg, "eg_mean": mean, "eg_sem": sem}, "learning curve on inputs", how, z=z, y=y
+    )
 
 
 def _held_out(

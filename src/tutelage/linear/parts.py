@@ -85,7 +85,8 @@ def decomposition(
         rest = _slow_only(spectrum, times, method, lr, ridge)
     found = {"R": R, "Q": error - spectrum.signal + 2 * R, "eg": error / 2, "eg_fast": alone / 2, "eg_slow": rest / 2}
     named = kind if method == "fast_slow" else None
-    return dataset(spectrum, times, found, bool(test_noise), method=method, lr=lr, ridge=ridge, convention=named)
+    arguments = {"method": method, "lr": lr, "ridge": ridge, "convention": named, "test_noise": bool(test_noise)}
+    return dataset(spectrum, times, found, "learning curve parts", arguments)
 
 
 def _without_slow(spectrum: Spectrum) -> Spectrum:

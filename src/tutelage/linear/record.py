@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,18 +68,34 @@ def mean_and_sem(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def dataset(
-    spectrum: Spectrum, t: np.ndarray, variables: dict[str, np.ndarray], test_noise: bool = False, **settings: Any
+    spectrum: Spectrum,
+    t: np.ndarray,
+    variables: dict[str, np.ndarray],
+    view: str,
+    arguments: dict[str, Any],
+    **own: Any,
 ) -> xarray.Dataset:
-    """Return `variables`, (times,) or (replicas, times), over t, with the problem and `settings` as attributes.
+    """Return `variables`, (times,) or (replicas, times), over t, with the problem, and what made it of that.
 
-    With `test_noise` half the variance of the noise is added to every error.
+    Parameters
+    ----------
+    spectrum : Spectrum
+    t : array, shape (times,)
+    variables : dict of arrays
+    view : str
+        Which function made it.
+    arguments : dict
+        Its arguments, which a file can hold. With `test_noise` half the variance of the noise is added to every error.
+    **own
+        Its arguments that a file cannot hold; None where not given.
     """
     import xarray
 
     from tutelage import __version__
 
+    test_noise = arguments.get("test_noise", False)
     more = spectrum.noise**2 / 2 if test_noise else 0.0
-    data = {
+    data: dict[str, Any] = {
         name: (
             ("replica", "t")[2 - np.ndim(values) :],
             values + more if name.startswith("eg") and not name.endswith("_sem") else values,
@@ -86,16 +103,21 @@ def dataset(
         )
         for name, values in variables.items()
     }
+    data["eigenvalues"] = (("feature",), spectrum.eigenvalues, {"long_name": "variances of features"})
+    data["teacher"] = (("feature",), spectrum.teacher, {"long_name": "mean square of the teacher's weights"})
+    given = [name for name, value in own.items() if value is not None]
     attributes = {
         "tutelage_version": __version__,
+        "settings": json.dumps({"view": view, "arguments": arguments, "own": given}),
         "scalings": SCALINGS + (", with noise in the test labels" if test_noise else ", without noise of test labels"),
         "n": spectrum.n,
         "d": spectrum.d,
         "noise": spectrum.noise,
         "signal": spectrum.signal,
         "test_noise": int(test_noise),
+        "view": view,
     }
     if spectrum.fast is not None:
         attributes["fast"] = spectrum.fast
-    known = {key: value for key, value in settings.items() if value is not None}
-    return xarray.Dataset(data, {"t": ("t", t, {"long_name": LABELS["t"]})}, attributes | known)
+    known = {key: value for key, value in arguments.items() if isinstance(value, (str, int, float))}
+    return xarray.Dataset(data, {"t": ("t", t, {"long_name": LABELS["t"]})}, known | attributes)

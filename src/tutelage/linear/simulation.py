@@ -104,8 +104,16 @@ def simulate(
     R, Q, eg = found
     mean, sem = mean_and_sem(eg)
     variables = {"R": R, "Q": Q, "eg": eg, "eg_mean": mean, "eg_sem": sem}
-    how = {"method": "simulation", "dynamics": dynamics, "lr": lr, "ridge": ridge, "teachers": teachers, "seed": seed}
-    return dataset(spectrum, times, variables, bool(test_noise), **how)
+    arguments = {
+        "dynamics": dynamics,
+        "lr": lr,
+        "ridge": ridge,
+        "replicas": replicas,
+        "teachers": teachers,
+        "seed": seed,
+        "test_noise": bool(test_noise),
+    }
+    return dataset(spectrum, times, variables, "learning curve simulation", arguments, penalty=penalty)
 
 
 class _Problems:

@@ -1,0 +1,42 @@
+"""Learning curves from a file, made once more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tutelage.errors import refuse
+from tutelage.linear.curves import learning_curve
+from tutelage.linear.inputs import measure
+from tutelage.linear.parts import decomposition
+from tutelage.linear.simulation import simulate
+from tutelage.linear.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["rerun"]
+
+MAKERS: dict[str, Callable[..., Any]] = {
+    "learning curve": learning_curve,
+    "learning curve parts": decomposition,
+    "learning curve simulation": simulate,
+    "learning curve on inputs": measure,
+}
+
+
+def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
+    """Run again what made a dataset of this room; see :func:`tutelage.rerun`."""
+    settings = json.loads(ds.attrs["settings"])
+    for name in settings["own"]:
+        if name not in changes:
+            raise refuse(name, "be given again, as the file does not hold it", "was not given")
+    return MAKERS[settings["view"]](**{"spectrum": _problem(ds), "t": ds["t"].values} | settings["arguments"] | changes)
+
+
+def _problem(ds: xarray.Dataset) -> Spectrum:
+    """Return the problem that a dataset is of."""
+    fast = int(ds.attrs["fast"]) if "fast" in ds.attrs else None
+    n, noise = int(ds.attrs["n"]), float(ds.attrs["noise"])
+    return Spectrum(n, ds["eigenvalues"].values, noise, ds["teacher"].values, fast)
