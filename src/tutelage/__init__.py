@@ -37,6 +37,7 @@ _NAMES = {
 }
 _MODULES = {
     "asymptotics": "tutelage.online.asymptotics",
+    "complexity": "tutelage.complexity",
     "continual": "tutelage.continual",
     "conventions": "tutelage.conventions",
     "data": "tutelage.data",
@@ -58,6 +59,7 @@ __all__ = [
     "OnlineSGD",
     "Overlaps",
     "asymptotics",
+    "complexity",
     "continual",
     "continuation",
     "conventions",
@@ -85,7 +87,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import continual, conventions, data, gaussian, landscape, minima, papers, phase, plot, regimes, sweeps
+    from tutelage import (
+        complexity,
+        continual,
+        conventions,
+        data,
+        gaussian,
+        landscape,
+        minima,
+        papers,
+        phase,
+        plot,
+        regimes,
+        sweeps,
+    )
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network
