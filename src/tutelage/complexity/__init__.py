@@ -11,15 +11,30 @@ from tutelage.complexity.measures import (
     performance_correlation,
     performance_correlation_from_joint,
 )
+from tutelage.complexity.tasks import Task, digits, halfspace, mnist, sinusoid, with_label_noise
+from tutelage.complexity.tracker import Tracker, gather
+from tutelage.complexity.training import Classifier, linear_classifier, steps_to_record, train
 
 __all__ = [
+    "Classifier",
+    "Task",
+    "Tracker",
     "UndersampledWarning",
     "bootstrap",
     "conditional_mutual_information",
+    "digits",
+    "gather",
+    "halfspace",
+    "linear_classifier",
+    "mnist",
     "mutual_information",
     "mutual_information_from_joint",
     "performance_correlation",
     "performance_correlation_from_joint",
     "shuffled",
+    "sinusoid",
     "standard_error",
+    "steps_to_record",
+    "train",
+    "with_label_noise",
 ]

@@ -81,8 +81,8 @@ def mutual_information(f: Any, y: Any, *, correction: str | None = None) -> floa
     check_correction(correction)
     F, Y = codes(f=f, y=y)
     if correction is None:
-        _warn_if_undersampled("I(F; Y)", F, Y)
-    return _information(F, Y, correction)
+        warn_if_undersampled("I(F; Y)", F, Y)
+    return information(F, Y, correction)
 
 
 def conditional_mutual_information(f: Any, y: Any, given: Any, *, correction: str | None = None) -> float:
@@ -103,8 +103,8 @@ def conditional_mutual_information(f: Any, y: Any, given: Any, *, correction: st
     check_correction(correction)
     F, Y, L = codes(f=f, y=y, given=given)
     if correction is None:
-        _warn_if_undersampled("I(F; Y | L)", F, Y, L)
-    return _conditional(F, Y, L, correction)
+        warn_if_undersampled("I(F; Y | L)", F, Y, L)
+    return conditional(F, Y, L, correction)
 
 
 def performance_correlation(f: Any, l: Any, y: Any, *, correction: str | None = None) -> float:
@@ -135,8 +135,8 @@ def performance_correlation(f: Any, l: Any, y: Any, *, correction: str | None = 
     check_correction(correction)
     F, L, Y = codes(f=f, l=l, y=y)
     if correction is None:
-        _warn_if_undersampled("mu_Y(F; L)", F, L, Y)
-    return _information(F, Y, correction) - _conditional(F, Y, L, correction)
+        warn_if_undersampled("mu_Y(F; L)", F, L, Y)
+    return information(F, Y, correction) - conditional(F, Y, L, correction)
 
 
 def mutual_information_from_joint(P: Any) -> float:
@@ -175,16 +175,18 @@ def performance_correlation_from_joint(P: Any) -> float:
     1.0
     """
     H, P = entropy_of_probabilities, checked_table("P", P, "FLY")
-    information = max(H(P.sum((1, 2))) + H(P.sum((0, 1))) - H(P.sum(1)), 0.0)
-    return information - max(H(P.sum(2)) + H(P.sum(0)) - H(P) - H(P.sum((0, 2))), 0.0)
+    whole = max(H(P.sum((1, 2))) + H(P.sum((0, 1))) - H(P.sum(1)), 0.0)
+    return whole - max(H(P.sum(2)) + H(P.sum(0)) - H(P) - H(P.sum((0, 2))), 0.0)
 
 
-def _information(F: np.ndarray, Y: np.ndarray, correction: str | None) -> float:
+def information(F: np.ndarray, Y: np.ndarray, correction: str | None) -> float:
+    """Return I(F; Y) of codes."""
     H = [entropy(joint_counts(*each), correction) for each in ((F,), (Y,), (F, Y))]
     return _at_least(H[0] + H[1] - H[2], correction)
 
 
-def _conditional(F: np.ndarray, Y: np.ndarray, L: np.ndarray, correction: str | None) -> float:
+def conditional(F: np.ndarray, Y: np.ndarray, L: np.ndarray, correction: str | None) -> float:
+    """Return I(F; Y | L) of codes."""
     H = [entropy(joint_counts(*each), correction) for each in ((F, L), (Y, L), (F, Y, L), (L,))]
     return _at_least(H[0] + H[1] - H[2] - H[3], correction)
 
@@ -194,7 +196,8 @@ def _at_least(bits: float, correction: str | None) -> float:
     return max(bits, 0.0) if correction is None else bits
 
 
-def _warn_if_undersampled(name: str, *parts: np.ndarray) -> None:
+def warn_if_undersampled(name: str, *parts: np.ndarray, depth: int = 3) -> None:
+    """Warn, so many calls above, if independent codes would have too large a bias."""
     samples = len(parts[0])
     bias = float(np.prod([each.max() for each in parts], dtype=float)) / (2 * samples * LOG2)
     if bias > max(SERIOUS, 2 / np.sqrt(samples)):
@@ -203,4 +206,4 @@ def _warn_if_undersampled(name: str, *parts: np.ndarray) -> None:
             f"{name} of {sizes} classes on {samples} samples may have a bias of up to {bias:.2g} bits: "
             "give correction='grassberger', compare with `shuffled`, or take more samples"
         )
-        warnings.warn(message, UndersampledWarning, stacklevel=3)
+        warnings.warn(message, UndersampledWarning, stacklevel=depth)
