@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tutelage.complexity.convolution import ConvolutionalNetwork
 from tutelage.complexity.estimates import bootstrap, shuffled, standard_error
 from tutelage.complexity.measures import (
     UndersampledWarning,
@@ -18,6 +19,7 @@ from tutelage.complexity.training import Classifier, linear_classifier, steps_to
 
 __all__ = [
     "Classifier",
+    "ConvolutionalNetwork",
     "Task",
     "Tracker",
     "UndersampledWarning",

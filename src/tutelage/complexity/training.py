@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tutelage.complexity.convolution import ConvolutionalNetwork
 from tutelage.complexity.tasks import Task
 from tutelage.errors import check_count, check_number, check_type
 from tutelage.landscape import MLP, descend
@@ -23,12 +24,12 @@ class Classifier:
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or ConvolutionalNetwork
         One output for each class.
     p : array, shape (net.size,)
     """
 
-    net: MLP
+    net: MLP | ConvolutionalNetwork
     p: np.ndarray
 
     def predict(self, x: Any) -> np.ndarray:
@@ -44,12 +45,13 @@ def train(
     lr: float,
     batch: int = 32,
     activation: Any = "relu",
+    net: MLP | ConvolutionalNetwork | None = None,
     seed: int = 0,
     labels: ArrayLike | None = None,
     callback: Callable[[int, Classifier], Any] | None = None,
     progress: bool = True,
 ) -> Classifier:
-    """Train a fully connected network by minibatch SGD on the cross-entropy, without momentum or regularisation.
+    """Train a network by minibatch SGD on the mean cross-entropy, without momentum or regularisation.
 
     Parameters
     ----------
@@ -64,8 +66,10 @@ def train(
         Samples of a step, without replacement within an epoch.
     activation : str or Activation
         Of hidden units.
+    net : MLP or ConvolutionalNetwork, optional
+        Another network, with an output for each class; `hidden` and `activation` then mean nothing.
     seed : int
-        Of initial weights (normal, as :meth:`~tutelage.landscape.MLP.init`; biases 0) and of batches.
+        Of initial weights (the network's ``init``: normal, in an MLP, biases 0) and of batches.
     labels : array, shape (samples,), optional
         Labels to train on instead of ``task.y``: the predictions of another classifier, say.
     callback : callable, optional
@@ -88,17 +92,21 @@ def train(
     True
     """
     check_type("task", task, Task)
-    layers = [(check_count("hidden", units), activation, True) for units in hidden]
-    net = MLP(task.inputs, [*layers, (task.classes, "linear", True)], loss="nll")
-    objective = net.on(task.x, task.y if labels is None else np.asarray(labels))
-    told = None if callback is None else lambda step, p: callback(step, Classifier(net, p))
+    chosen = _fully_connected(task, hidden, activation) if net is None else net
+    objective: Any = chosen.on(task.x, task.y if labels is None else np.asarray(labels))
+    told = None if callback is None else lambda step, p: callback(step, Classifier(chosen, p))
     run = descend(
-        objective, net.init(seed), steps, lr=check_number("lr", lr, minimum=0, strict=True), batch=batch, seed=seed,
+        objective, chosen.init(seed), steps, lr=check_number("lr", lr, minimum=0, strict=True), batch=batch, seed=seed,
         keep=[0], callback=told, progress=progress,
     )  # fmt: skip
     if run.stopped_by != "steps":
         warnings.warn(f"training ended after {run.steps} of {steps} steps: {run.stopped_by}", stacklevel=2)
-    return Classifier(net, run.p_last.values)
+    return Classifier(chosen, run.p_last.values)
+
+
+def _fully_connected(task: Task, hidden: Sequence[int], activation: Any) -> MLP:
+    layers = [(check_count("hidden", units), activation, True) for units in hidden]
+    return MLP(task.inputs, [*layers, (task.classes, "linear", True)], loss="nll")
 
 
 def linear_classifier(task: Task, penalty: float = 1.0, labels: ArrayLike | None = None) -> Any:
