@@ -75,8 +75,8 @@ def catalogue() -> dict[str, Figure]:
     >>> catalogue()["goldt2019/surplus-units"].reference
     'Goldt et al., NeurIPS 2019, Fig. 2'
     """
-    from tutelage.papers import arnaboldi2023, brea2023, couto2025, goldt2019, lee2021, lee2022, veiga2022
+    from tutelage.papers import arnaboldi2023, brea2023, couto2025, goldt2019, lee2021, lee2022, nakkiran2019, veiga2022
 
-    papers = goldt2019, arnaboldi2023, veiga2022, couto2025, brea2023, lee2021, lee2022
+    papers = goldt2019, arnaboldi2023, veiga2022, couto2025, brea2023, lee2021, lee2022, nakkiran2019
     figures = [figure for paper in papers for figure in paper.FIGURES]
     return {figure.name: figure for figure in figures}
