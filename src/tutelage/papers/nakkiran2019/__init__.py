@@ -5,8 +5,8 @@ What a network knows early in training is what a linear classifier knows, too; l
 classifier explains of it stays. Measured as the performance correlation, on tasks that a CPU learns in a minute.
 
 Tasks, sizes, learning rates and times are ours, and figures are not numbered: claims are reproduced, not pixels.
-CIFAR-10 and residual networks are out of reach here. The paper's theorem is not reproduced: the model of memorisation is
-our own, self-contained.
+CIFAR-10 and residual networks are out of reach here. The paper's theorem is not reproduced: the model of memorisation
+is our own, self-contained.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FIGURES = (
     Figure(
         "nakkiran2019/digits",
         "What a network knows of digits, and what a linear classifier explains of it",
-        "Until the network knows as much as a linear classifier, that explains most of it, and later as much as it knows "
-        "itself, while the network knows half as much again and more.",
+        "Until the network knows as much as a linear classifier, that explains most of it, and later as much as it "
+        "knows itself, while the network knows half as much again and more.",
         f"{PAPER}, linear classifiers and real images",
         handwritten_digits,
         {"seeds": (0, 1), "steps": 1500},
@@ -33,8 +33,8 @@ FIGURES = (
     Figure(
         "nakkiran2019/waves",
         "A boundary with waves: first the line, then the waves",
-        "The network finds the linear part of the boundary, stays with it for a while, then finds the waves, and what the "
-        "linear classifier explains stays.",
+        "The network finds the linear part of the boundary, stays with it for a while, then finds the waves, and what "
+        "the linear classifier explains stays.",
         f"{PAPER}, linear classifiers and synthetic data",
         waves,
         {"seeds": (0,), "samples": 4000, "hidden": (64, 64), "steps": 3000},
@@ -42,8 +42,8 @@ FIGURES = (
     Figure(
         "nakkiran2019/staircase",
         "Nested networks, and what each explains",
-        "What each of the nested classes explains follows what the network knows until that is what the class knows, and "
-        "then levels off, one class after the other.",
+        "What each of the nested classes explains follows what the network knows until that is what the class knows, "
+        "and then levels off, one class after the other.",
         f"{PAPER}, networks of increasing depth",
         staircase,
         {"seeds": (0,), "restarts": 2, "samples": 5000, "hidden": (64, 64), "steps": 4000},
@@ -51,8 +51,8 @@ FIGURES = (
     Figure(
         "nakkiran2019/label-noise",
         "Labels turned over at random, learned by heart",
-        "As the turned labels are learned by heart the network comes to know less of the true ones, and on digits most of "
-        "what it loses is what the linear classifier does not explain.",
+        "As the turned labels are learned by heart the network comes to know less of the true ones, what the linear "
+        "classifier explains included, but it keeps most of what that gets right.",
         f"{PAPER}, overfitting",
         label_noise,
         {"seeds": (0,), "hidden": (128, 128), "steps": 2500},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tutelage.complexity import ConvolutionalNetwork, Task, digits, gather, linear_classifier, mnist, sinusoid
 from tutelage.papers import Reproduction
@@ -38,14 +38,14 @@ def handwritten_digits(
 
     Notes
     -----
-    The linear classifier is logistic regression, with a penalty of half the squared weights, fitted to the same samples.
-    The least mu / I is taken over the steps from I > 0.1 bits until I exceeds I(L; Y); the end is the mean over the last
-    tenth of the steps.
+    The linear classifier is logistic regression, with a penalty of half the squared weights, fitted to the same
+    samples. The least mu / I is taken over the steps from I > 0.1 bits until I exceeds I(L; Y); the end is the mean
+    over the last tenth of the steps.
     """
 
     def one(seed: int) -> xarray.Dataset:
         task = digits(seed=seed)
-        options = {"hidden": hidden, "steps": steps, "lr": lr, "batch": batch}
+        options: dict[str, Any] = {"hidden": hidden, "steps": steps, "lr": lr, "batch": batch}
         return watched(task, {"linear": linear_classifier(task)}, seed, **options)[1]
 
     return _drawn("digits", gather({seed: one(seed) for seed in seeds}), "digits, 0-4 against 5-9")
@@ -78,7 +78,7 @@ def waves(
         Of SGD.
     """
     task = sinusoid(samples, samples, dim=dim, frequency=frequency)
-    options = {"hidden": hidden, "steps": steps, "lr": lr, "batch": batch}
+    options: dict[str, Any] = {"hidden": hidden, "steps": steps, "lr": lr, "batch": batch}
     simpler = {"linear": linear_classifier(task)}
     runs = {seed: watched(task, simpler, seed, **options)[1] for seed in seeds}
     return _drawn("waves", gather(runs), "a line with waves")

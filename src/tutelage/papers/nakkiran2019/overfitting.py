@@ -37,9 +37,8 @@ def label_noise(
 ) -> Reproduction:
     r"""Training labels turned over at random, learned by heart: a linear boundary, and digits.
 
-    Finding: as training labels are learned by heart, the network comes to know less of the true ones. Where the truth is
-    linear, most of the loss is of what the linear classifier explains; on digits that explains nearly as much as before,
-    and the loss is of the rest.
+    Finding: as training labels are learned by heart, the network comes to know less of the true ones, and what the
+    linear classifier explains falls with it; but the network keeps most of what that gets right.
 
     Parameters
     ----------
@@ -94,7 +93,6 @@ def _picture(datasets: dict[str, Any]) -> Any:
         for ax, ds, title in zip(axes, datasets.values(), titles, strict=True):
             picture(ds, train=True, ax=ax, title=title)
             ax.plot(ds.step[1:], ds.retained.mean("seed")[1:], color="C1", lw=0.8, ls="-.", label="retained (share)")
-        axes[1].get_legend().remove()
         axes[1].legend(loc="upper left")
     return figure
 

@@ -45,6 +45,8 @@ def staircase(
     steps, lr, batch : int, float, int
         Of SGD, for all networks.
     """
+    from tutelage.plot import complexity as picture
+
     task = sinusoid(samples, samples)
     options: dict[str, Any] = {"steps": steps, "lr": lr, "batch": batch}
     simpler: dict[str, Any] = {"linear": linear_classifier(task)}
@@ -53,8 +55,6 @@ def staircase(
             [train(task, (width,), seed=100 + s, **options) for s in range(restarts)], task
         )
     ds = gather({seed: watched(task, simpler, seed, hidden=hidden, **options)[1] for seed in seeds})
-    from tutelage.plot import complexity as picture
-
     end = late(ds).mean("seed")
     summary = {"end: I(F; Y)": float(end.I)}
     for name in simpler:
