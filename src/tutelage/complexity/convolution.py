@@ -44,7 +44,7 @@ class ConvolutionalNetwork:
     --------
     >>> net = ConvolutionalNetwork(side=8, filters=(4, 4), dense=(16,))
     >>> net.size
-    826
+    494
     >>> import numpy as np
     >>> net(net.init(0), np.zeros((3, 64))).shape
     (3, 2)
