@@ -12,8 +12,8 @@ from tutelage.complexity.measures import (
     performance_correlation,
     performance_correlation_from_joint,
 )
-from tutelage.complexity.memorisation import largest_margin, memorisation, memorisation_directly
 from tutelage.complexity.tasks import Task, digits, halfspace, mnist, sinusoid, with_label_noise
+from tutelage.complexity.three_scalars import largest_margin, memorisation, memorisation_directly
 from tutelage.complexity.tracker import Tracker, gather
 from tutelage.complexity.training import Classifier, linear_classifier, steps_to_record, train
 

@@ -93,7 +93,7 @@ def _picture(datasets: dict[str, Any]) -> Any:
         for ax, ds, title in zip(axes, datasets.values(), titles, strict=True):
             picture(ds, train=True, ax=ax, title=title)
             ax.plot(ds.step[1:], ds.retained.mean("seed")[1:], color="C1", lw=0.8, ls="-.", label="retained (share)")
-        axes[1].legend(loc="upper left")
+        axes[1].legend(loc="center left")
     return figure
 
 
