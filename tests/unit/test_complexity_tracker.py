@@ -80,6 +80,8 @@ def test_in_descent_of_our_networks():
     for at, p in zip(run.step.values, run.p.values, strict=True):
         assert (tracker.predictions[at] == net(p, X).argmax(1)).all()
     assert tracker.dataset().I[-1] > 0.2
+    with pytest.raises(ArgumentError, match="`callback` must be a function of the step and the parameters, but is 3"):
+        landscape.descend(net.on(X, Y.astype(int)), net.init(0), 1, lr=0.1, callback=3)
 
 
 def test_simpler_classifiers_may_come_later_and_labels_may_be_text():
@@ -119,6 +121,7 @@ def test_many_classes_are_warned_of_or_corrected():
         (lambda: Tracker(X, Y, correction="best"), "`correction` must be one of"),
         (lambda: Tracker(X, np.where(Y, np.nan, 1)), "`y` .* contains NaN"),
         (lambda: Tracker(X, Y)(0, np.full((600, 2), np.nan)), "contains NaN"),
+        (lambda: complexity.train(complexity.halfspace(10, 10), steps=1, lr=1, batch=5, net=3), "`net` must be"),
         (lambda: gather([]), "`runs` must hold at least one"),
         (lambda: tl.plot.complexity(Y), "`ds` must be a dataset of tl.complexity.Tracker"),
         (lambda: complexity.sinusoid(10, 10, dim=1), "`dim` must be an integer >= 2"),

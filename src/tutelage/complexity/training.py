@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from tutelage.complexity.convolution import ConvolutionalNetwork
 from tutelage.complexity.tasks import Task
-from tutelage.errors import check_count, check_number, check_type
+from tutelage.errors import check_count, check_number, check_type, refuse
 from tutelage.landscape import MLP, descend
 
 __all__ = ["Classifier", "linear_classifier", "steps_to_record", "train"]
@@ -93,6 +93,8 @@ def train(
     """
     check_type("task", task, Task)
     chosen = _fully_connected(task, hidden, activation) if net is None else net
+    if not isinstance(chosen, (MLP, ConvolutionalNetwork)) or getattr(chosen, "loss_name", "nll") != "nll":
+        raise refuse("net", "be an MLP of loss 'nll' or a ConvolutionalNetwork", f"is {chosen!r:.60}")
     objective: Any = chosen.on(task.x, task.y if labels is None else np.asarray(labels))
     told = None if callback is None else lambda step, p: callback(step, Classifier(chosen, p))
     run = descend(

@@ -81,6 +81,8 @@ def descend(
     steps, seed = check_count("steps", steps, minimum=0, floats=True), check_count("seed", seed, minimum=0)
     lr = check_number("lr", lr, minimum=0, strict=True)
     check_choice("method", method, ("gd", "adam"))
+    if callback is not None and not callable(callback):
+        raise refuse("callback", "be a function of the step and the parameters", f"is {callback!r:.60}")
     wanted = _kept(keep, steps)
     source = _batches(objective, batch, seed)
     p, reached, stopped_by = begin.copy(), 0, "steps"
