@@ -56,7 +56,7 @@ def complexity(ds: xarray.Dataset, *, train: bool = False, ax: Axes | None = Non
             axes.axhline(float(one.I_simpler.mean()), color=colour, ls="--", lw=0.7)
         axes.set(xscale="log", xlabel="steps of training", ylabel="bits")
         axes.set_title(axes.get_title() if title is None else title)
-        axes.legend(handles=_handles(shown, train), loc="upper left", frameon=True, framealpha=0.8, edgecolor="none")
+        axes.legend(handles=_handles(shown, train), frameon=True, framealpha=0.8, edgecolor="none")
         _settle(axes)
     return axes.figure.figure
 
