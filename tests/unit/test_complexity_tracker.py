@@ -193,10 +193,24 @@ def test_interrupted_training_keeps_what_was_recorded():
         if step == 5:
             raise KeyboardInterrupt
 
-    with pytest.warns(UserWarning, match="ended after 5 of 100 steps: interrupted"):
+    with pytest.warns(UserWarning, match="interrupted after 5 of 100 steps"):
         model = complexity.train(task, (8,), steps=100, lr=0.1, callback=callback)
     assert tracker.steps.tolist() == [0, 1, 2, 3, 4, 5]
     assert (model.predict(task.x_test) == tracker.predictions[-1]).all()
+
+
+def test_weights_that_overflow_are_said():
+    task = complexity.halfspace(100, 10)
+    with np.errstate(all="ignore"), pytest.raises(tl.DivergenceError, match=r"overflow after .* a smaller `lr`"):
+        complexity.train(task, (8, 8), steps=500, lr=1e200, batch=10)
+
+
+def test_an_interrupted_experiment_ends(monkeypatch):
+    from tutelage.papers.nakkiran2019 import setting
+
+    monkeypatch.setattr(Tracker, "__call__", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        setting.watched(complexity.halfspace(100, 10), {}, 0, steps=5, lr=0.1)
 
 
 def test_pictures(tmp_path):

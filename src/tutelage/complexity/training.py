@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from tutelage.complexity.convolution import ConvolutionalNetwork
 from tutelage.complexity.tasks import Task
-from tutelage.errors import check_count, check_number, check_type, refuse
+from tutelage.errors import DivergenceError, check_count, check_number, check_type, refuse
 from tutelage.landscape import MLP, descend
 
 __all__ = ["Classifier", "linear_classifier", "steps_to_record", "train"]
@@ -82,6 +82,13 @@ def train(
     Classifier
         After Ctrl-C that of the last step, with a warning.
 
+    Raises
+    ------
+    ArgumentError
+        Naming the argument.
+    DivergenceError
+        When weights overflow; a tracker keeps what it recorded before.
+
     Examples
     --------
     >>> from tutelage.complexity import Tracker, digits
@@ -101,8 +108,10 @@ def train(
         objective, chosen.init(seed), steps, lr=check_number("lr", lr, minimum=0, strict=True), batch=batch, seed=seed,
         keep=[0], callback=told, progress=progress,
     )  # fmt: skip
+    if run.stopped_by == "not finite":
+        raise DivergenceError(f"Weights overflow after {run.steps} steps; a smaller `lr` may help.", float(run.steps))
     if run.stopped_by != "steps":
-        warnings.warn(f"training ended after {run.steps} of {steps} steps: {run.stopped_by}", stacklevel=2)
+        warnings.warn(f"training was interrupted after {run.steps} of {steps} steps", stacklevel=2)
     return Classifier(chosen, run.p_last.values)
 
 

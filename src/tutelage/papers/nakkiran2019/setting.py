@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tutelage.complexity import Task, Tracker, steps_to_record, train
+from tutelage.complexity import Classifier, Task, Tracker, steps_to_record, train
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["AWAKE", "early_share", "late", "watched"]
+__all__ = ["AWAKE", "early_share", "late", "trained", "watched"]
 
 AWAKE = 0.1  # bits of I(F; Y) from which a classifier is said to have begun to learn
 LATE = 0.1  # share of the steps, at the end, that are averaged over
+
+
+def trained(task: Task, *arguments: Any, **options: Any) -> Classifier:
+    """Train a classifier as `train` does, but end the whole experiment on Ctrl-C."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "training was interrupted")
+        try:
+            return train(task, *arguments, **options)
+        except UserWarning:
+            raise KeyboardInterrupt from None
 
 
 def watched(
@@ -35,7 +45,7 @@ def watched(
     late = np.linspace((1 - LATE) * steps, steps, 5).round()
     at = np.unique(np.concatenate([steps_to_record(steps, points), late]))
     tracker = Tracker(task.x_test, task.y_test, simpler, train=(task.x, task.y), at=at)
-    train(task, steps=steps, seed=seed, callback=tracker, **options)
+    trained(task, steps=steps, seed=seed, callback=tracker, **options)
     return tracker, tracker.dataset()
 
 
@@ -58,8 +68,3 @@ def early_share(ds: xarray.Dataset, simpler: str) -> np.ndarray:
 def late(ds: xarray.Dataset) -> xarray.Dataset:
     """Return the mean of all measures over the last tenth of the steps."""
     return ds.sel(step=ds.step >= (1 - LATE) * float(ds.step[-1])).mean("step")
-
-
-def mean(values: Sequence[float] | np.ndarray) -> float:
-    """Return the mean as a float."""
-    return float(np.mean(values))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.complexity import Classifier, Task, gather, linear_classifier, sinusoid, train
+from tutelage.complexity import Classifier, Task, gather, linear_classifier, sinusoid
 from tutelage.papers import Reproduction
-from tutelage.papers.nakkiran2019.setting import early_share, late, watched
+from tutelage.papers.nakkiran2019.setting import early_share, late, trained, watched
 
 __all__ = ["staircase"]
 
@@ -52,7 +52,7 @@ def staircase(
     simpler: dict[str, Any] = {"linear": linear_classifier(task)}
     for width in widths:
         simpler[f"{width} units"] = _best(
-            [train(task, (width,), seed=100 + s, **options) for s in range(restarts)], task
+            [trained(task, (width,), seed=100 + s, **options) for s in range(restarts)], task
         )
     ds = gather({seed: watched(task, simpler, seed, hidden=hidden, **options)[1] for seed in seeds})
     end = late(ds).mean("seed")
