@@ -38,6 +38,7 @@ _NAMES = {
 }
 _MODULES = {
     "asymptotics": "tutelage.online.asymptotics",
+    "complexity": "tutelage.complexity",
     "continual": "tutelage.continual",
     "conventions": "tutelage.conventions",
     "data": "tutelage.data",
@@ -61,6 +62,7 @@ __all__ = [
     "Overlaps",
     "asymptotics",
     "citation",
+    "complexity",
     "continual",
     "continuation",
     "conventions",
@@ -90,6 +92,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from tutelage import (
+        complexity,
         continual,
         conventions,
         data,

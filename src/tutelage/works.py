@@ -42,6 +42,7 @@ BEHIND = {  # a module rests on its own works and on those of what contains it
     "landscape.lanczos": ("ubaru2017",),
     "minima": ("brea2023",),
     "linear": ("pezeshki2022", "bodin2022"),
+    "complexity": ("nakkiran2019",),
     "continual": ("lee2021", "lee2022"),
     "continual.control": ("mori2024",),
     "continual.importance": ("kirkpatrick2017",),
@@ -58,6 +59,8 @@ VIEWS = {  # what a dataset's `view` was made by
     "minima": "minima",
     "data mixing": "continual",
     "optimal protocol": "continual.control",
+    "memorisation": "complexity",
+    "tracker": "complexity",
     "learning curve": "linear",
     "learning curve parts": "linear",
     "learning curve simulation": "linear",
@@ -142,7 +145,7 @@ def _dataset(attributes: dict[str, Any]) -> set[str]:
     """Return the keys behind a dataset, by what its attributes say of how it was made."""
     keys = _named(attributes["figure"]) if "figure" in attributes else set()
     settings = json.loads(attributes.get("settings", "{}"))
-    view = settings.get("view", "ode" if "sweep" in attributes else "")
+    view = settings.get("view", attributes.get("view", "ode" if "sweep" in attributes else ""))
     room, _, engine = view.partition(" ")
     keys |= _module(VIEWS.get(view, room))
     if room == "continual":

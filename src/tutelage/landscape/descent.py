@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def descend(
     seed: int = 0,
     keep: ArrayLike | None = None,
     max_seconds: float = math.inf,
+    callback: Callable[[int, np.ndarray], Any] | None = None,
     progress: bool = True,
 ) -> xarray.Dataset:
     """Run gradient descent or Adam.
@@ -58,6 +60,8 @@ def descend(
         Steps to keep; default: 0 and about 100 more, evenly in their logarithm.
     max_seconds : float
         Stop after this.
+    callback : callable, optional
+        Called with the number of steps done, 0 to `steps`, and the parameters (size,), which it must leave as they are.
     progress : bool
         Whether to draw a bar after two seconds, if standard error is a terminal.
 
@@ -77,6 +81,8 @@ def descend(
     steps, seed = check_count("steps", steps, minimum=0, floats=True), check_count("seed", seed, minimum=0)
     lr = check_number("lr", lr, minimum=0, strict=True)
     check_choice("method", method, ("gd", "adam"))
+    if callback is not None and not callable(callback):
+        raise refuse("callback", "be a function of the step and the parameters", f"is {callback!r:.60}")
     wanted = _kept(keep, steps)
     source = _batches(objective, batch, seed)
     p, reached, stopped_by = begin.copy(), 0, "steps"
@@ -88,6 +94,8 @@ def descend(
             for step in range(steps + 1):
                 if len(points) < len(wanted) and wanted[len(points)] == step:
                     points.append(p.copy())
+                if callback is not None:
+                    callback(step, p)
                 if step == steps:
                     break
                 slope = next(source).gradient(p)

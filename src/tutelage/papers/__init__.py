@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Figure", "Reproduction", "catalogue"]
 
+PAPERS = (
+    "goldt2019",
+    "arnaboldi2023",
+    "veiga2022",
+    "couto2025",
+    "brea2023",
+    "lee2021",
+    "lee2022",
+    "pezeshki2022",
+    "nakkiran2019",
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Reproduction:
@@ -80,8 +92,8 @@ def catalogue() -> dict[str, Figure]:
     >>> catalogue()["goldt2019/surplus-units"].reference
     'Goldt et al., NeurIPS 2019, Fig. 2'
     """
-    from tutelage.papers import arnaboldi2023, brea2023, couto2025, goldt2019, lee2021, lee2022, pezeshki2022, veiga2022
+    from importlib import import_module
 
-    papers = goldt2019, arnaboldi2023, veiga2022, couto2025, brea2023, lee2021, lee2022, pezeshki2022
+    papers = (import_module(f"tutelage.papers.{paper}") for paper in PAPERS)
     figures = [figure for paper in papers for figure in paper.FIGURES]
     return {figure.name: figure for figure in figures}

@@ -1,11 +1,12 @@
 r"""Pictures of results: learning curves, overlaps as heat maps, order parameters in time,
-cosines of students, several tasks in a row, linear students, phase diagrams, spectra of Hessians, minima and the way
-to them.
+cosines of students, several tasks in a row, what a classifier knows, linear students, phase diagrams, spectra of
+Hessians, minima and the way to them.
 
 Every function returns a :class:`matplotlib.figure.Figure` made without pyplot: scripts need no backend, nothing stays
 open, and a notebook shows it. The look (:func:`style`) suits one column of a paper and holds in these functions only.
 """
 
+from tutelage.plot.complexity import complexity
 from tutelage.plot.continual import continual
 from tutelage.plot.curves import (
     ALPHA,
@@ -31,6 +32,7 @@ __all__ = [
     "GREY",
     "WIDTH",
     "Picture",
+    "complexity",
     "continual",
     "cosines",
     "learning_curve",
