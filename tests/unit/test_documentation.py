@@ -1,16 +1,23 @@
 """The documentation is true: its Python runs, its links lead somewhere, and every dependency is accounted for.
 
-The notebooks among the pages are executed by ``make docs``; what is not a notebook is checked here.
+``make docs`` executes the notebooks among the pages and renders what they show; here their cells run without Jupyter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
+import linecache
 import re
+import sys
 import tomllib
+import types
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import tutelage
@@ -18,6 +25,7 @@ import tutelage
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(tutelage.__file__).parent
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md"))]
+NOTEBOOKS = [page for page in PAGES if "```{code-cell}" in page.read_text("utf-8")]
 FENCE = re.compile(r"^(`{3,}|:{3,})(.*?)\n(.*?)^\1\s*$", re.DOTALL | re.MULTILINE)  # marks, language, content
 
 
@@ -26,6 +34,18 @@ def examples() -> list[str]:
     files = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
     names = [".".join(("tutelage", *path.relative_to(PACKAGE).with_suffix("").parts)) for path in files]
     return [name.removesuffix(".__init__") for name in names]
+
+
+def cells(page: Path) -> list[str]:
+    """Return the code of a notebook, cell by cell, without what only Jupyter understands: magic lines and tags."""
+    found = [content for _, language, content in FENCE.findall(page.read_text("utf-8")) if language == "{code-cell}"]
+    return [re.sub(r"^(%|:tags:).*$", "", content, flags=re.MULTILINE) for content in found]
+
+
+def run(code: str, name: str, names: dict[str, object]) -> None:
+    """Run a cell in the namespace `names`; a sweep with a function of the cell looks at its source by `name`."""
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+    exec(compile(code, name, "exec"), names)
 
 
 def prose(page: Path) -> str:
@@ -49,6 +69,19 @@ def test_the_python_in_the_readme_runs(tmp_path, monkeypatch):
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
     assert (tmp_path / "learning_curve.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda page: page.name)
+def test_the_cells_of_a_page_run(page, tmp_path, monkeypatch):
+    display = types.ModuleType("IPython.display")
+    display.Markdown = str  # all that pages use of it
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}
+    with matplotlib.rc_context(), np.printoptions(), contextlib.ExitStack() as stack:
+        stack.callback(plt.close, "all")
+        for number, code in enumerate(cells(page), 1):
+            run(code, f"<{page.name}, cell {number}>", names)
 
 
 @pytest.mark.parametrize("name", examples())
