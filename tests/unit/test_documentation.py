@@ -10,6 +10,7 @@ import doctest
 import importlib
 import linecache
 import re
+import shlex
 import sys
 import tomllib
 import types
@@ -82,6 +83,30 @@ def test_the_cells_of_a_page_run(page, tmp_path, monkeypatch):
         stack.callback(plt.close, "all")
         for number, code in enumerate(cells(page), 1):
             run(code, f"<{page.name}, cell {number}>", names)
+
+
+def commands(page: Path) -> list[str]:
+    """Return the commands of a page that stand after a `$`, and those of `tutelage reproduce` in its text."""
+    text = page.read_text("utf-8")
+    blocks = [content for _, language, content in FENCE.findall(text) if language == "console"]
+    lines = re.findall(r"^\$ (.*)$", "\n".join(blocks), re.MULTILINE)
+    return lines + re.findall(r"`(tutelage reproduce [a-z][^`]*)`", text)
+
+
+def test_commands_exist():
+    """`tutelage` takes what it is given, `reproduce` knows the figure, `make` has the target."""
+    from tutelage.cli import app
+    from tutelage.papers import catalogue
+
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    lines = [shlex.split(line, comments=True) for page in PAGES for line in commands(page)]
+    assert {"make", "tutelage"} <= {line[0] for line in lines}
+    for tool, *arguments in lines:
+        if tool == "make":
+            assert set(arguments) <= targets
+        elif tool == "tutelage":
+            app.parse_args(arguments, exit_on_error=False, print_error=False)
+            assert arguments[0] != "reproduce" or arguments[1] in catalogue(), arguments
 
 
 @pytest.mark.parametrize("name", examples())
