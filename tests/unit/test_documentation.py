@@ -123,6 +123,14 @@ def test_python_on_the_pages_is_executed_when_they_are_built():
         assert not languages & {"python", "py", "pycon"}, page.name
 
 
+def test_cells_can_be_pasted_into_python():
+    for page in NOTEBOOKS:
+        for code in (
+            content for _, language, content in FENCE.findall(page.read_text("utf-8")) if language == "{code-cell}"
+        ):
+            assert ":tags: [remove-cell]" in code or not re.search(r"^[%!]", code, re.MULTILINE), page.name
+
+
 def test_problem_files_on_the_pages_are_valid(tmp_path):
     from tutelage import sweeps
     from tutelage.problem import read
