@@ -31,5 +31,10 @@ smartquotes = False  # strings in tables stay as one types them
 html_theme = "pydata_sphinx_theme"
 html_title = "tutelage"
 html_show_sourcelink = False
-html_theme_options = {"navigation_with_keys": False, "show_toc_level": 2, "secondary_sidebar_items": ["page-toc"]}
-html_sidebars = {"index": []}
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "navbar_center": [],  # the pages, under their five captions, stand in the sidebar
+}
+html_sidebars = {"**": ["globaltoc"]}

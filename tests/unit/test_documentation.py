@@ -1,16 +1,24 @@
 """The documentation is true: its Python runs, its links lead somewhere, and every dependency is accounted for.
 
-The notebooks among the pages are executed by ``make docs``; what is not a notebook is checked here.
+``make docs`` executes the notebooks among the pages and renders what they show; here their cells run without Jupyter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
+import linecache
 import re
+import shlex
+import sys
 import tomllib
+import types
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import tutelage
@@ -18,6 +26,7 @@ import tutelage
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(tutelage.__file__).parent
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md"))]
+NOTEBOOKS = [page for page in PAGES if "```{code-cell}" in page.read_text("utf-8")]
 FENCE = re.compile(r"^(`{3,}|:{3,})(.*?)\n(.*?)^\1\s*$", re.DOTALL | re.MULTILINE)  # marks, language, content
 
 
@@ -26,6 +35,18 @@ def examples() -> list[str]:
     files = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
     names = [".".join(("tutelage", *path.relative_to(PACKAGE).with_suffix("").parts)) for path in files]
     return [name.removesuffix(".__init__") for name in names]
+
+
+def cells(page: Path) -> list[str]:
+    """Return the code of a notebook, cell by cell, without what only Jupyter understands: magic lines and tags."""
+    found = [content for _, language, content in FENCE.findall(page.read_text("utf-8")) if language == "{code-cell}"]
+    return [re.sub(r"^(%|:tags:).*$", "", content, flags=re.MULTILINE) for content in found]
+
+
+def run(code: str, name: str, names: dict[str, object]) -> None:
+    """Run a cell in the namespace `names`; a sweep with a function of the cell looks at its source by `name`."""
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+    exec(compile(code, name, "exec"), names)
 
 
 def prose(page: Path) -> str:
@@ -51,6 +72,43 @@ def test_the_python_in_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "learning_curve.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda page: page.name)
+def test_the_cells_of_a_page_run(page, tmp_path, monkeypatch):
+    display = types.ModuleType("IPython.display")
+    display.Markdown = str  # all that pages use of it
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}
+    with matplotlib.rc_context(), np.printoptions(), contextlib.ExitStack() as stack:
+        stack.callback(plt.close, "all")
+        for number, code in enumerate(cells(page), 1):
+            run(code, f"<{page.name}, cell {number}>", names)
+
+
+def commands(page: Path) -> list[str]:
+    """Return the commands of a page that stand after a `$`, and those of `tutelage reproduce` in its text."""
+    text = page.read_text("utf-8")
+    blocks = [content for _, language, content in FENCE.findall(text) if language == "console"]
+    lines = re.findall(r"^\$ (.*)$", "\n".join(blocks), re.MULTILINE)
+    return lines + re.findall(r"`(tutelage reproduce [a-z][^`]*)`", text)
+
+
+def test_commands_exist():
+    """`tutelage` takes what it is given, `reproduce` knows the figure, `make` has the target."""
+    from tutelage.cli import app
+    from tutelage.papers import catalogue
+
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    lines = [shlex.split(line, comments=True) for page in PAGES for line in commands(page)]
+    assert {"make", "tutelage"} <= {line[0] for line in lines}
+    for tool, *arguments in lines:
+        if tool == "make":
+            assert set(arguments) <= targets
+        elif tool == "tutelage":
+            app.parse_args(arguments, exit_on_error=False, print_error=False)
+            assert arguments[0] != "reproduce" or arguments[1] in catalogue(), arguments
+
+
 @pytest.mark.parametrize("name", examples())
 def test_examples_in_docstrings_are_true(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -63,6 +121,14 @@ def test_python_on_the_pages_is_executed_when_they_are_built():
     for page in (ROOT / "docs").glob("*.md"):
         languages = {language.strip() for _, language, _ in FENCE.findall(page.read_text("utf-8"))}
         assert not languages & {"python", "py", "pycon"}, page.name
+
+
+def test_cells_can_be_pasted_into_python():
+    for page in NOTEBOOKS:
+        for code in (
+            content for _, language, content in FENCE.findall(page.read_text("utf-8")) if language == "{code-cell}"
+        ):
+            assert ":tags: [remove-cell]" in code or not re.search(r"^[%!]", code, re.MULTILINE), page.name
 
 
 def test_problem_files_on_the_pages_are_valid(tmp_path):
