@@ -13,7 +13,7 @@ from tutelage.kernels import dop853
 
 __all__ = ["SCRIPTS", "mathematics", "part"]
 
-SCRIPTS = ("averages.js", "dynamics.js")  # of the mathematics, in order
+SCRIPTS = ("averages.js", "dynamics.js", "random.js", "chain.js")  # of the mathematics, in order
 
 
 @cache

@@ -311,5 +311,5 @@ const Averages = (() => {
     return total;
   }
 
-  return { sums, squaredError };
+  return { sums, squaredError, gaussLegendre };
 })();

@@ -208,5 +208,5 @@ const Dynamics = (() => {
     }
   }
 
-  return { makeModel, vector, velocity, error, Run, RUNNING, FINISHED, DIVERGED, STUCK };
+  return { makeModel, vector, unpack, velocity, error, Run, RUNNING, FINISHED, DIVERGED, STUCK };
 })();
