@@ -1,4 +1,4 @@
-"""From the parts in this folder to one file: the mathematics as a script for node, a worker or the page."""
+"""From the parts in this folder to one file: the mathematics as a script for node or a worker, and the page."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-import numpy as np
-
+from tutelage import __version__
 from tutelage.kernels import dop853
 
-__all__ = ["SCRIPTS", "mathematics", "part"]
+__all__ = ["assemble", "mathematics", "part", "words"]
 
-SCRIPTS = ("averages.js", "dynamics.js", "random.js", "chain.js")  # of the mathematics, in order
+MATHEMATICS = ("averages.js", "dynamics.js", "switch.js", "random.js", "chain.js")
+WORDS = ("setting.js", "export.js")  # from settings to starts and texts: also without a browser
+WINDOW = ("controls.js", "plot.js", "view.js", "one.js", "two.js")
 
 
 @cache
@@ -30,7 +32,27 @@ def mathematics() -> str:
     >>> mathematics().startswith("const TABLEAU = {")
     True
     """
-    return "\n".join([f"const TABLEAU = {json.dumps(_tableau())};", *map(part, SCRIPTS)])
+    return "\n".join([f"const TABLEAU = {json.dumps(_tableau())};", *map(part, MATHEMATICS)])
+
+
+def words() -> str:
+    """Return the JavaScript between settings and the mathematics, to stand after :func:`mathematics`."""
+    return "\n".join(map(part, WORDS))
+
+
+def assemble(given: dict[str, Any] | None) -> str:
+    """Return the page as one HTML file, which opens with the setting `given`, in the names of ``setting.js``."""
+    filled = {
+        "page.css": part("page.css"),
+        "version": __version__,
+        "mathematics": mathematics(),
+        "given": json.dumps(given).replace("<", "\\u003c"),
+        "scripts": words() + "\n" + "\n".join(map(part, WINDOW)),
+    }
+    page = part("page.html")
+    for name, text in filled.items():
+        page = page.replace("{" + name + "}", text, 1)
+    return page
 
 
 def _tableau() -> dict[str, list]:
@@ -44,4 +66,4 @@ def _tableau() -> dict[str, list]:
 
 
 def _sparse(row: Iterable[float]) -> list[float]:
-    return [number for j, weight in enumerate(row) if weight for number in (j, float(np.float64(weight)))]
+    return [number for j, weight in enumerate(row) if weight for number in (j, float(weight))]

@@ -201,10 +201,26 @@ const Chain = (() => {
     }
   }
 
+  /** Replicas from what a message can hold; `post` gets { index, errors } for each time that all have passed. */
+  function replicasOf(job, post) {
+    const m = Dynamics.makeModel(job.rule, job.K, job.T, job.vStar);
+    return new Replicas(m, job.y, job.N, job.times, job.seed, job.replicas, (index, errors) => post({ index, errors }));
+  }
+
+  /** In a worker: run to the end, and say how far it is. */
+  function work(job, post) {
+    const replicas = replicasOf(job, post);
+    while (!replicas.finished) {
+      replicas.advance(performance.now() + 100);
+      post({ fraction: replicas.fraction, steps: replicas.spent });
+    }
+    post({ finished: true });
+  }
+
   /** Overlaps of `rows` (arrays of N numbers), divided by N. */
   function products(rows, others) {
     return rows.map((row) => others.map((other) => row.reduce((sum, x, j) => sum + x * other[j], 0) / row.length));
   }
 
-  return { Replica, Replicas, erf, products };
+  return { Replica, Replicas, replicasOf, work, erf, products };
 })();
