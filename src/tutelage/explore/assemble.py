@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -49,10 +50,7 @@ def assemble(given: dict[str, Any] | None) -> str:
         "given": json.dumps(given).replace("<", "\\u003c"),
         "scripts": words() + "\n" + "\n".join(map(part, WINDOW)),
     }
-    page = part("page.html")
-    for name, text in filled.items():
-        page = page.replace("{" + name + "}", text, 1)
-    return page
+    return re.sub("{(" + "|".join(filled) + ")}", lambda found: filled[found[1]], part("page.html"))
 
 
 def _tableau() -> dict[str, list]:

@@ -61,16 +61,15 @@ const Averages = (() => {
   function spreadErf(m, i, k, count) {
     const { P, C, a, one, two, scale, fields } = m;
     const l11 = Math.sqrt(1 + C[i * P + i]), l21 = C[i * P + k] / l11;
-    const L4 = (1 + C[i * P + i]) * (1 + C[k * P + k]) - C[i * P + k] ** 2, l22 = Math.sqrt(L4) / l11;
+    const L4 = (1 + C[i * P + i]) * (1 + C[k * P + k]) - C[i * P + k] ** 2, root = Math.sqrt(L4);
+    const less = 1 / l11, beyond = l11 / root;
     let total = 0;
     for (let f = 0; f < count; f++) {
-      const c = fields[f], x = C[i * P + c] / l11, z = (C[k * P + c] - l21 * x) / l22;
+      const c = fields[f], at = c * P, x = C[i * P + c] * less, z = (C[k * P + c] - l21 * x) * beyond;
+      const s = 1 / Math.sqrt(1 + C[at + c] - x * x - z * z);
       one[f] = x;
       two[f] = z;
-      scale[f] = 1 / Math.sqrt(1 + C[c * P + c] - x * x - z * z);
-    }
-    for (let f = 0; f < count; f++) {
-      const c = fields[f], at = c * P, x = one[f], z = two[f], s = scale[f];
+      scale[f] = s;
       let row = 0.5 * a[c] * asin((C[at + c] - x * x - z * z) * s * s);
       for (let e = 0; e < f; e++) {
         const d = fields[e];
@@ -78,7 +77,7 @@ const Averages = (() => {
       }
       total += 2 * a[c] * row;
     }
-    return 2 / Math.PI / Math.sqrt(L4) * (2 / Math.PI * total + m.noise2);
+    return 2 / Math.PI / root * (2 / Math.PI * total + m.noise2);
   }
 
   // --- linear ------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ const Controls = (() => {
   }
 
   function one(control, values, change, show) {
-    const id = `control-${++used}`, row = make("div", { class: "control", "data-name": control.name });
+    const id = `control-${++used}`, row = make("div", { class: control.options ? "control choice" : "control", "data-name": control.name });
     const label = make("label", { for: id }, control.label), hint = make("small", { id: `${id}-hint` }, control.hint ?? "");
     row.append(label, ...(control.options ? choice(control, id, values, change, show) : field(control, id, values, change, show)));
     if (control.hint) row.append(hint);

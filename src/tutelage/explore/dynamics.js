@@ -98,7 +98,7 @@ const Dynamics = (() => {
 
   /** A run from `start`, in slices: states at `times` are kept in .states as they are passed. */
   class Run {
-    constructor(model, start, times, rtol = 1e-9, atol = 1e-12) {
+    constructor(model, start, times, rtol = 3e-11, atol = 3e-14) {
       const n = start.length;
       Object.assign(this, { model, times, rtol, atol, y: Float64Array.from(start), alpha: 0, status: RUNNING });
       this.states = [];

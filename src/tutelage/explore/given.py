@@ -80,7 +80,12 @@ def _refuse(problem: Problem) -> None:
         ("simulation.dim", problem.dim() <= MOST_DIM, f"be at most {MOST_DIM:g}", problem.dim()),
         ("simulation.replicas", run.replicas <= MOST_RUNS, f"be at most {MOST_RUNS}", run.replicas),
         ("simulation.seed", run.seed <= MOST_SEED, f"be below 2^53, as numbers of a browser are", run.seed),
-        ("start.seed", problem.start.seed <= MOST_SEED, "be below 2^53, as numbers of a browser are", problem.start.seed),
+        (
+            "start.seed",
+            problem.start.seed <= MOST_SEED,
+            "be below 2^53, as numbers of a browser are",
+            problem.start.seed,
+        ),
     ]
     for key, good, must, given in checks:
         if not good:

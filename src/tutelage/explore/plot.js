@@ -3,7 +3,7 @@
 
 const Plot = (() => {
   const SPACE = "http://www.w3.org/2000/svg", FLOOR = 1e-11; // below it an error is rounding
-  const LEFT = 58, RIGHT = 96, TOP = 14, BOTTOM = 44;
+  const LEFT = 66, RIGHT = 96, TOP = 14, BOTTOM = 44;
 
   function draw(tag, attributes = {}, ...children) {
     const element = document.createElementNS(SPACE, tag);
@@ -63,7 +63,7 @@ const Plot = (() => {
    *   marks: [{ y, from, to, label }], lines: [{ x, label }], cursor, name }; return the axis x, to find a cursor. */
   function curves(host, plot) {
     const width = Math.max(host.clientWidth || 700, 280), height = Math.round(Math.min(440, Math.max(260, 0.58 * width)));
-    const right = width < 480 ? 70 : RIGHT, { log } = plot.y;
+    const right = width < 480 ? 80 : RIGHT, { log } = plot.y;
     const levels = plot.marks.map((m) => m.y), band = plot.band ? [...plot.band.low, ...plot.band.high] : [];
     const seen = plot.curves.flatMap((c) => c.y), all = [...seen, ...levels, ...band.filter((b) => b > Math.min(...seen) / 30)];
     const X = axis(plot.x, LEFT, width - right, width < 480 ? 4 : 8);
@@ -151,7 +151,7 @@ const Plot = (() => {
   }
 
   function short(x) { // in four letters
-    const text = Math.abs(x) >= 99.5 ? x.toFixed(0) : Math.abs(x) >= 9.95 ? x.toFixed(1) : x.toFixed(2);
+    const size = Math.abs(x) * (x < 0 ? 10 : 1), text = size >= 99.5 ? x.toFixed(0) : size >= 9.95 ? x.toFixed(1) : x.toFixed(2);
     return text.replace(/^(-?)0\./, "$1.").replace(/^-?\.00$/, "0").replace("-", "−");
   }
 
@@ -178,8 +178,24 @@ const Plot = (() => {
     host.append(svg);
   }
 
-  /** The text of an SVG file that needs no style sheet. */
-  function standalone(svg) {
+  /** The text of an SVG file of pictures below one another, which needs no style sheet. */
+  function standalone(pictures) {
+    const sizes = pictures.map((svg) => svg.viewBox.baseVal), width = Math.max(...sizes.map((size) => size.width));
+    const height = sizes.reduce((sum, size) => sum + size.height, 0), whole = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
+    whole.append(draw("rect", { width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor }));
+    let top = 0;
+    pictures.forEach((svg, i) => {
+      const copy = plain(svg);
+      copy.setAttribute("y", top);
+      copy.setAttribute("width", sizes[i].width);
+      copy.setAttribute("height", sizes[i].height);
+      top += sizes[i].height;
+      whole.append(copy);
+    });
+    return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(whole)}\n`;
+  }
+
+  function plain(svg) { // a copy with its styles written out
     const copy = svg.cloneNode(true), from = [svg, ...svg.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
     const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size"];
     from.forEach((element, i) => {
@@ -187,10 +203,7 @@ const Plot = (() => {
       for (const name of kept) to[i].setAttribute(name, style.getPropertyValue(name));
       to[i].removeAttribute("class");
     });
-    const ground = getComputedStyle(document.body).backgroundColor;
-    copy.prepend(draw("rect", { width: "100%", height: "100%", fill: ground }));
-    copy.setAttribute("xmlns", SPACE);
-    return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}\n`;
+    return copy;
   }
 
   return { curves, heatMap, bars, standalone, words, FLOOR };

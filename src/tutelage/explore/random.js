@@ -99,6 +99,10 @@ const Random = (() => {
 
     normal() {
       const word = this.word(), layer = word & 255, position = (word >>> 12) * 4294967296 + this.word();
+      if (position < inside[layer]) { // here, and not in a call, in 99 of 100
+        const x = position * width[layer];
+        return word & 256 ? -x : x;
+      }
       return ziggurat(this, layer, word >>> 8 & 1, position);
     }
 

@@ -84,7 +84,8 @@ const Setting = (() => {
     if (plain && s.activation === "linear" && z > 0 && z < 2) return { eg: z * s.noise ** 2 / (4 - 2 * z), how: "exact" };
     const ones = [...v, ...vStar].every((x) => x === 1), M = vStar.length, L = v.length - M;
     const unit = T.every((row, n) => row.every((x, l) => Math.abs(x - (n === l ? 1 : 0)) < 0.2));
-    if (plain && s.activation === "erf" && ones && unit && L >= 0) {
+    // Two surplus units and more may freeze at a finite length: then the error settles lower, and drifts.
+    if (plain && s.activation === "erf" && ones && unit && (L === 0 || L === 1)) {
       const found = committee(M, L, s.lr);
       if (found > 0) return { eg: s.noise ** 2 * found, how: "T = 1" };
     }

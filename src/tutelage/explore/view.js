@@ -105,6 +105,7 @@ class View {
     area.value = text;
     area.focus();
     area.select();
+    area.scrollTop = 0;
     if (navigator.clipboard?.writeText) navigator.clipboard.writeText(text).catch(() => document.execCommand("copy"));
     else document.execCommand("copy");
   }
@@ -116,7 +117,7 @@ class View {
   }
 
   svg() {
-    this.download(`${this.name}.svg`, "image/svg+xml", Plot.standalone(this.find("figure.curve svg")));
+    this.download(`${this.name}.svg`, "image/svg+xml", Plot.standalone([...this.section.querySelectorAll("figure.curve svg, figure.change svg")]));
   }
 }
 
