@@ -140,7 +140,10 @@ def test_curves_are_those_of_python() -> None:
     }}"""
     worst = 0.0
     for (rule, state, alpha), found in zip(settings, run(code, [job_of(*s) for s in settings]), strict=True):
-        eg = tl.solve(rule, state, alpha, rtol=1e-13, atol=1e-16).eg.values
+        # Of few units at rest the compiled integrator's dense output is off by up to 1e-5, at any tolerance.
+        few = rule.activation == "linear" or (rule.activation == "erf" and state.students + state.teachers < 5)
+        method = "lsoda" if few else "dop853"
+        eg = tl.solve(rule, state, alpha, rtol=1e-13, atol=1e-16, method=method).eg.values
         assert found["status"] == 1
         worst = max(worst, np.abs(np.array(found["eg"]) / eg - 1).max())
     print(f"largest relative difference of eg over {len(settings)} settings: {worst:.2g}")
@@ -193,9 +196,11 @@ def test_two_teachers() -> None:
         rule = tl.OnlineSGD(activation, lr=lr, lr_readout=lr / 2, train=train, noise=0.1, weight_decay=0.01)
         jobs.append(base | settings_of(rule))
     jobs.append(jobs[0] | {"V": 1.0, "M": 1})
+    jobs.append(jobs[0] | {"activation": "relu", "lr": 0.2, "K": 1, "M": 1})
     code = """(jobs) => jobs.map((s) => {
       const begin = Setting.startTwo(s), run = new Switch(s, begin, [s.first, s.second], Setting.phaseTimes(s));
-      return { status: run.advance(), begin, times: run.times.flat(), states: run.states, python: Export.pythonTwo(s, begin) };
+      const status = run.advance(), python = Export.pythonTwo(s, begin);
+      return { status, begin, times: run.times.flat(), states: run.states, python };
     })"""
     for s, found in zip(jobs, run(code, jobs), strict=True):
         assert found["status"] == 1
@@ -295,7 +300,8 @@ def test_replicas_side_by_side() -> None:
     rule, state = tl.OnlineSGD("erf", lr=0.5), random_state(2, 2, 3)
     code = f"""(job) => {{ {MODEL}
       const passed = [], m = model(job);
-      const all = Chain.replicasOf({{ ...job, K: 2, y: begin(job), times: [0.5, 2, 3], seed: 7, replicas: 3 }}, (x) => passed.push(x));
+      const given = {{ ...job, K: 2, y: begin(job), times: [0.5, 2, 3], seed: 7, replicas: 3 }};
+      const all = Chain.replicasOf(given, (x) => passed.push(x));
       while (!all.finished) all.advance(0);
       const alone = [0, 1, 2].map((i) => {{
         const one = new Chain.Replica(m, begin(job), job.N, 7, i);
@@ -340,11 +346,9 @@ def test_the_plateau_is_found() -> None:
 
 
 def test_copied_settings_give_the_curve_of_the_page() -> None:
-    base = {
-        "K": 3, "M": 2, "activation": "erf", "train": "both", "lr": 0.5, "lrReadout": 1, "noise": 0.1, "decay": 0, "v": 1, "vStar": 2,
-        "scale": 0.3, "seed": 2, "dim": 200, "teacher": "random", "start": None, "alphaMin": 0.1, "alphaMax": 200, "N": 500,
-        "replicas": 3, "chainSeed": 5,
-    }  # fmt: skip
+    base = {"K": 3, "M": 2, "activation": "erf", "train": "both", "lr": 0.5, "lrReadout": 1, "noise": 0.1, "decay": 0}
+    base |= {"v": 1, "vStar": 2, "scale": 0.3, "seed": 2, "dim": 200, "teacher": "random", "start": None}
+    base |= {"alphaMin": 0.1, "alphaMax": 200, "N": 500, "replicas": 3, "chainSeed": 5}
     jobs = [
         base,
         base | {"K": 1, "M": 1, "lr": 1e-7, "train": "first"},
@@ -357,7 +361,8 @@ def test_copied_settings_give_the_curve_of_the_page() -> None:
         run.advance();
         return run.states.map((y) => Dynamics.error(y, m));
       };
-      return { eg: curve(Setting.times(s)), at: s.at && curve(s.at), toml: Export.toml(s, begin), python: Export.python(s, begin) };
+      const toml = Export.toml(s, begin), python = Export.python(s, begin);
+      return { eg: curve(Setting.times(s)), at: s.at && curve(s.at), toml, python };
     })"""
     first = run(code, jobs)
     problems = [build(tomllib.loads(found["toml"])) for found in first]

@@ -79,7 +79,7 @@ def _refuse(problem: Problem) -> None:
         ("simulation.engine", run.engine != "sde", 'be "chain" or "weights"', repr(run.engine)),
         ("simulation.dim", problem.dim() <= MOST_DIM, f"be at most {MOST_DIM:g}", problem.dim()),
         ("simulation.replicas", run.replicas <= MOST_RUNS, f"be at most {MOST_RUNS}", run.replicas),
-        ("simulation.seed", run.seed <= MOST_SEED, f"be below 2^53, as numbers of a browser are", run.seed),
+        ("simulation.seed", run.seed <= MOST_SEED, "be below 2^53, as numbers of a browser are", run.seed),
         (
             "start.seed",
             problem.start.seed <= MOST_SEED,
