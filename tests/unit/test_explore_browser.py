@@ -98,7 +98,7 @@ def test_a_slider_changes_the_curve(visit: Callable) -> None:
     assert before != after
     assert float(tab.input_value('#one [name="lr"]')) == pytest.approx(0.7)
     assert "solved in" in tab.text_content("#one .status")
-    assert tab.get_attribute("#one figure.curve", "data-marks") == "plateau"
+    assert tab.get_attribute("#one figure.curve", "data-marks") == "plateau asymptote"
 
 
 def test_every_control_does_something(visit: Callable) -> None:

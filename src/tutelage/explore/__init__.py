@@ -20,7 +20,7 @@ def page(problem: Problem | None = None) -> str:
     Parameters
     ----------
     problem : tutelage.problem.Problem, optional
-        What the page opens with, its start as overlaps; default: an erf student of four units with two to learn.
+        What the page opens with, its start as overlaps; default: an erf student of three units of a teacher of two.
 
     Returns
     -------

@@ -81,7 +81,7 @@ class OneTeacher extends View {
     curves.push({ x: shown.alpha, y: shown.eg, style: "now", label: "N → ∞" });
     const ended = this.run.status === Dynamics.FINISHED;
     const flat = ended && Setting.plateau(shown.alpha, shown.eg), end = ended && Setting.asymptote(shown.s, shown.begin, shown.alpha, shown.eg);
-    if (flat) marks.push({ y: flat.eg, from: flat.from, to: flat.to, label: `plateau\n${Plot.words(flat.eg)}` });
+    if (flat) marks.push({ y: flat.eg, from: flat.from, to: s.alphaMax, label: `plateau\n${Plot.words(flat.eg)}` });
     if (end) marks.push({ y: end.eg, from: s.alphaMin, to: s.alphaMax, label: `asymptote\n${Plot.words(end.eg)}\n(${end.how})` });
     const { sgd } = this, band = sgd && { x: sgd.alpha, low: sgd.mean.map((m, i) => m - sgd.sd[i]), high: sgd.mean.map((m, i) => m + sgd.sd[i]) };
     if (sgd?.alpha.length) curves.push({ x: sgd.alpha, y: sgd.mean, style: "sgd thin", label: `SGD, N =\n${Plot.words(sgd.N)}` });

@@ -83,11 +83,11 @@ const Plot = (() => {
       inside.append(draw("line", { class: "axis", x1: X.at(line.x), x2: X.at(line.x), y1: TOP, y2: height - BOTTOM }));
       svg.append(draw("text", { class: "soft", x: X.at(line.x) + 5, y: TOP + 12 }, line.label));
     }
+    for (const c of plot.curves) inside.append(draw("path", { class: `line ${c.style}`, d: path(c.x, c.y) }));
     for (const mark of plot.marks) {
       const [x1, x2] = [X.at(mark.from), X.at(mark.to)];
       inside.append(draw("line", { class: "mark dashed", x1, x2, y1: Y.at(mark.y), y2: Y.at(mark.y) }));
     }
-    for (const c of plot.curves) inside.append(draw("path", { class: `line ${c.style}`, d: path(c.x, c.y) }));
     if (plot.cursor) {
       inside.append(draw("line", { class: "cursor-line", x1: X.at(plot.cursor.x), x2: X.at(plot.cursor.x), y1: TOP, y2: height - BOTTOM }));
       for (const y of plot.cursor.y) if (y > FLOOR || !log) inside.append(draw("circle", { class: "dot", cx: X.at(plot.cursor.x), cy: low(y), r: 4.5 }));

@@ -1,7 +1,7 @@
 "use strict";
 // The second tab: two teachers, with a switch; and what starts the page.
 
-const DEFAULT_ONE = { K: 4, M: 2, activation: "erf", train: "first", lr: 0.5, lrReadout: 0.5, noise: 0.01, decay: 0, v: 1, vStar: 1,
+const DEFAULT_ONE = { K: 3, M: 2, activation: "erf", train: "first", lr: 0.5, lrReadout: 0.5, noise: 0.05, decay: 0, v: 1, vStar: 1,
   scale: 0.1, seed: 0, dim: 784, teacher: "random", start: null, alphaMin: 0.1, alphaMax: 1000, N: 1000, replicas: 10, chainSeed: 0 };
 const DEFAULT_TWO = { K: 2, M: 1, V: 0.5, activation: "erf", train: "both", lr: 1, lrReadout: 1, noise: 0, decay: 0, scale: 0.1,
   headScale: 0.1, seed: 0, dim: 1000, first: 50, second: 50 };
