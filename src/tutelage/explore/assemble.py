@@ -14,7 +14,7 @@ from tutelage.kernels import dop853
 
 __all__ = ["assemble", "mathematics", "part", "words"]
 
-MATHEMATICS = ("averages.js", "dynamics.js", "switch.js", "random.js", "chain.js")
+MATHEMATICS = ("averages.js", "tail.js", "dynamics.js", "switch.js", "random.js", "chain.js")
 WORDS = ("setting.js", "export.js")  # from settings to starts and texts: also without a browser
 WINDOW = ("controls.js", "plot.js", "view.js", "one.js", "two.js")
 

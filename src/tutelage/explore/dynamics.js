@@ -81,7 +81,7 @@ const Dynamics = (() => {
   function size(e, y, z, rtol, atol) { // sum of squares in units of the tolerance
     let total = 0;
     for (let p = 0; p < y.length; p++) {
-      const one = e[p] / (atol + rtol * Math.max(Math.abs(y[p]), Math.abs(z[p])));
+      const one = e[p] / (atol[p] + rtol * Math.max(Math.abs(y[p]), Math.abs(z[p])));
       total += one * one;
     }
     return total;
@@ -105,27 +105,51 @@ const Dynamics = (() => {
   class Run {
     constructor(model, start, times, rtol = tolerance(model), atol = rtol / 1000) {
       const n = start.length;
-      Object.assign(this, { model, times, rtol, atol, y: Float64Array.from(start), alpha: 0, status: RUNNING });
+      Object.assign(this, { model, times, rtol, y: Float64Array.from(start), alpha: 0, status: RUNNING, steps: 0 });
+      this.atol = new Float64Array(n).fill(atol);
       this.states = [];
+      this.errors = []; // generalisation errors of these
+      this.tail = null; // once it is near perfect learning
+      this.watched = Tail.possible(model);
       this.k = Array.from({ length: 16 }, () => new Float64Array(n));
       this.F = Array.from({ length: 7 }, () => new Float64Array(n));
       [this.next, this.spare] = [new Float64Array(n), new Float64Array(n)];
       this.trial = Float64Array.from({ length: n }, (_, p) => 1 + (p * 0.618) % 1);
       this.rate = 0;
       this.bound = 1e8 * Math.max(1, ...start.map(Math.abs));
-      while (this.states.length < times.length && times[this.states.length] <= 0) this.states.push(this.y.slice());
+      while (this.states.length < times.length && times[this.states.length] <= 0) this.keep(this.y.slice());
       if (this.states.length === times.length) this.status = FINISHED;
-      velocity(this.y, model, this.k[0]);
+      this.flow(this.y, this.k[0]);
       this.h = this.firstStep();
       this.grow = 6;
     }
 
+    flow(y, dy) {
+      if (this.tail) Tail.velocity(y, this.tail, dy);
+      else velocity(y, this.model, dy);
+    }
+
+    keep(y) {
+      this.states.push(this.tail ? Tail.leave(this.tail, y) : y);
+      this.errors.push(this.tail ? Tail.error(this.tail, y) : error(y, this.model));
+    }
+
+    /** Go over to differences near perfect learning, and keep their tolerances up to date. */
+    watch() {
+      if (this.tail === null && (this.tail = Tail.enter(this.model, this.y))) {
+        this.y.set(this.tail.start);
+        this.flow(this.y, this.k[0]);
+        this.bound = Infinity;
+      }
+      if (this.tail) this.atol.set(Tail.tolerances(this.tail, this.y, this.rtol));
+    }
+
     firstStep() {
-      const { y, k, model, rtol, atol, spare } = this, zero = new Float64Array(y.length), end = this.times.at(-1);
+      const { y, k, rtol, atol, spare } = this, zero = new Float64Array(y.length), end = this.times.at(-1);
       const d0 = Math.sqrt(size(y, y, zero, rtol, atol)), d1 = Math.sqrt(size(k[0], y, zero, rtol, atol));
       const trial = Math.min(d0, d1) < 1e-5 ? 1e-6 : 0.01 * d0 / d1;
       for (let p = 0; p < y.length; p++) spare[p] = y[p] + trial * k[0][p];
-      velocity(spare, model, k[1]);
+      this.flow(spare, k[1]);
       for (let p = 0; p < y.length; p++) spare[p] = k[1][p] - k[0][p];
       const most = Math.max(d1, Math.sqrt(size(spare, y, zero, rtol, atol)) / trial);
       const step = most <= 1e-15 ? Math.max(1e-6, trial * 1e-3) : (0.01 / most) ** (1 / 8);
@@ -142,13 +166,13 @@ const Dynamics = (() => {
     }
 
     step() {
-      const { y, k, next, model, times, spare } = this, end = times.at(-1), n = y.length;
+      const { y, k, next, times, spare } = this, end = times.at(-1), n = y.length;
       const h = this.h = Math.min(this.h, end - this.alpha);
       if (!(h >= 1e-14 * Math.max(this.alpha, 1e-300) && h < Infinity)) return this.status = STUCK;
       for (let s = 1; s <= STAGES; s++) {
         combine(A[s], k, spare);
         for (let p = 0; p < n; p++) next[p] = y[p] + h * spare[p];
-        velocity(next, model, k[s]);
+        this.flow(next, k[s]);
       }
       const error = this.stepError();
       if (!(error <= 1)) { // also for NaN
@@ -163,6 +187,7 @@ const Dynamics = (() => {
       this.alpha = reached;
       this.h *= error > 0 ? Math.min(this.grow, Math.max(0.2, 0.9 * error ** (-1 / 8))) : this.grow;
       this.grow = 6;
+      if (this.watched && this.steps++ % 4 === 0) this.watch();
       this.boundStep();
       if (!y.every((x) => Math.abs(x) <= this.bound)) return this.status = DIVERGED;
       return this.status = this.states.length === times.length ? FINISHED : RUNNING;
@@ -170,9 +195,9 @@ const Dynamics = (() => {
 
     /** Keep the next step within the region of stability. */
     boundStep() {
-      const { y, k, model, trial, spare } = this, scale = NEAR * (1 + length(y)) / length(trial), before = length(trial);
+      const { y, k, trial, spare } = this, scale = NEAR * (1 + length(y)) / length(trial), before = length(trial);
       for (let p = 0; p < y.length; p++) spare[p] = y[p] + scale * trial[p];
-      velocity(spare, model, k[1]);
+      this.flow(spare, k[1]);
       for (let p = 0; p < y.length; p++) trial[p] = (k[1][p] - k[0][p]) / scale;
       this.rate = Math.max(length(trial) / before, 0.9 * this.rate);
       for (let p = 0; p < y.length; p++) trial[p] /= this.rate || 1;
@@ -189,11 +214,11 @@ const Dynamics = (() => {
     }
 
     passTimes(reached) { // by the dense output of order 7
-      const { y, k, next, h, F, model, spare, times } = this, n = y.length, stage = new Float64Array(n);
+      const { y, k, next, h, F, spare, times } = this, n = y.length, stage = new Float64Array(n);
       for (let s = STAGES + 1; s < 16; s++) {
         combine(A[s], k, spare);
         for (let p = 0; p < n; p++) stage[p] = y[p] + h * spare[p];
-        velocity(stage, model, k[s]);
+        this.flow(stage, k[s]);
       }
       for (let p = 0; p < n; p++) {
         F[0][p] = next[p] - y[p];
@@ -208,7 +233,7 @@ const Dynamics = (() => {
         const x = (times[this.states.length] - this.alpha) / h, out = new Float64Array(n);
         for (let j = 6; j >= 0; j--) for (let p = 0; p < n; p++) out[p] = (out[p] + F[j][p]) * (j % 2 ? 1 - x : x);
         for (let p = 0; p < n; p++) out[p] += y[p];
-        this.states.push(out);
+        this.keep(out);
       }
     }
   }

@@ -67,10 +67,10 @@ class OneTeacher extends View {
   }
 
   passed(run) {
-    const { shown } = this, first = shown.eg.length;
+    const { shown } = this;
     shown.states = run.states;
     shown.alpha = run.times.slice(0, run.states.length);
-    for (const y of run.states.slice(first)) shown.eg.push(Dynamics.error(y, this.model));
+    shown.eg = run.errors;
   }
 
   draw() {

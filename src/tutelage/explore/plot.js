@@ -2,7 +2,7 @@
 // Pictures as SVG: curves over logarithmic axes, heat maps, bars.
 
 const Plot = (() => {
-  const SPACE = "http://www.w3.org/2000/svg", FLOOR = 1e-11; // below it an error is rounding
+  const SPACE = "http://www.w3.org/2000/svg", FLOOR = 1e-16; // smaller errors are not drawn
   const LEFT = 66, RIGHT = 96, TOP = 14, BOTTOM = 44;
 
   function draw(tag, attributes = {}, ...children) {

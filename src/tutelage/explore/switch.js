@@ -19,7 +19,9 @@ class Switch {
 
   leg(start) {
     const before = this.phase === 0 ? 0 : this.phases[0];
-    return new Dynamics.Run(this.models[this.phase], start, this.times[this.phase].map((t) => t - before));
+    const run = new Dynamics.Run(this.models[this.phase], start, this.times[this.phase].map((t) => t - before));
+    run.watched = false; // the other task's error is that of overlaps
+    return run;
   }
 
   get status() {
