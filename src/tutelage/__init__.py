@@ -40,6 +40,7 @@ _MODULES = {
     "continual": "tutelage.continual",
     "conventions": "tutelage.conventions",
     "data": "tutelage.data",
+    "explore": "tutelage.explore",
     "gaussian": "tutelage.gaussian",
     "landscape": "tutelage.landscape",
     "minima": "tutelage.minima",
@@ -63,6 +64,7 @@ __all__ = [
     "conventions",
     "critical_learning_rate",
     "data",
+    "explore",
     "fixed_point",
     "fluctuations",
     "gaussian",
@@ -85,7 +87,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from tutelage import continual, conventions, data, gaussian, landscape, minima, papers, phase, plot, regimes, sweeps
+    from tutelage import (
+        continual,
+        conventions,
+        data,
+        explore,
+        gaussian,
+        landscape,
+        minima,
+        papers,
+        phase,
+        plot,
+        regimes,
+        sweeps,
+    )
     from tutelage.activations import Activation, polynomial
     from tutelage.errors import ArgumentError, DivergenceError
     from tutelage.networks import Network

@@ -200,6 +200,7 @@ def test_sgd_runs_in_the_page_and_stops(visit: Callable) -> None:
     tab.click('[data-do="simulate"]')
     status_says(tab, "a second, .* (years|days|h|min) to go")
     assert tab.locator("progress").is_visible()
+    assert len(tab.workers) == 1
     assert tab.locator('[data-do="stop"]').is_enabled()
     tab.click('[data-do="stop"]')
     assert "stopped" in tab.text_content(".chain-status")

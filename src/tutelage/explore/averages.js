@@ -18,7 +18,8 @@ const Averages = (() => {
     return count;
   }
 
-  /** asin(x): the rational approximation of fdlibm (e_asin.c, Sun Microsystems), inlined; a call costs three times more. */
+  /** asin(x): the rational approximation of fdlibm (e_asin.c, Sun Microsystems), inlined;
+    a call costs three times more. */
   function asin(x) {
     const size = Math.abs(x), inner = size < 0.5, z = inner ? x * x : 0.5 * (1 - size);
     const p = z * (1.66666666666666657415e-01 + z * (-3.25565818622400915405e-01 + z * (2.01212532134862925881e-01
@@ -170,7 +171,8 @@ const Averages = (() => {
     return 0.125 + (m.arc[b * m.P + c] + m.arc[b * m.P + d] + m.arc[c * m.P + d]) / (2 * TWO_PI);
   }
 
-  /** <prod_S theta(x) x_y x_z> by parts; `all` is <prod theta>, rest[4 p + q] that of the others given S_p = S_q = 0. */
+  /** <prod_S theta(x) x_y x_z> by parts; `all` is <prod theta>,
+    rest[4 p + q] that of the others given S_p = S_q = 0. */
   function moment(m, size, y, z, all) {
     const { P, r, sine } = m;
     let total = 0;

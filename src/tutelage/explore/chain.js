@@ -153,7 +153,8 @@ const Chain = (() => {
     /** The state vector (R, Q, v). */
     state() {
       const { A, F, m, v } = this, { K, M } = m, dot = (x, z) => x.reduce((sum, e, j) => sum + e * z[j], 0);
-      const R = A.map((row) => F.map((other) => dot(other, row))), Q = A.map((row) => A.map((other) => dot(row, other)));
+      const R = A.map((row) => F.map((other) => dot(other, row))),
+        Q = A.map((row) => A.map((other) => dot(row, other)));
       return Dynamics.vector(R, Q, [...v]);
     }
   }

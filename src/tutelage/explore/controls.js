@@ -29,9 +29,12 @@ const Controls = (() => {
   }
 
   function one(control, values, change, show) {
-    const id = `control-${++used}`, row = make("div", { class: control.options ? "control choice" : "control", "data-name": control.name });
-    const label = make("label", { for: id }, control.label), hint = make("small", { id: `${id}-hint` }, control.hint ?? "");
-    row.append(label, ...(control.options ? choice(control, id, values, change, show) : field(control, id, values, change, show)));
+    const id = `control-${++used}`, row = make("div", { class: control.options ? "control choice" : "control",
+      "data-name": control.name });
+    const label = make("label", { for: id }, control.label), hint = make("small", { id: `${id}-hint` },
+      control.hint ?? "");
+    row.append(label, ...(control.options ? choice(control, id, values, change, show) : field(control, id, values,
+      change, show)));
     if (control.hint) row.append(hint);
     return row;
   }
@@ -46,7 +49,8 @@ const Controls = (() => {
   }
 
   /** `min`, `max`: of the slider; `least`, `most`: of the field; `log`: even steps of the slider are even factors. */
-  function field({ name, label, hint, min, max, step, log, least = min, most = Infinity, whole }, id, values, change, show) {
+  function field({ name, label, hint, min, max, step, log, least = min, most = Infinity, whole }, id, values, change,
+    show) {
     const number = make("input", { type: "number", id, name, step: "any", inputmode: whole ? "numeric" : "decimal" });
     const slider = min === undefined ? null
       : make("input", { type: "range", "aria-label": `${label}, slider`, min: log ? 0 : min, max: log ? 100 : max,

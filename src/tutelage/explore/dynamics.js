@@ -66,11 +66,11 @@ const Dynamics = (() => {
 
   //
   // With one thing more. Near a stationary state nothing limits the step of an explicit method but its stability, and
-  // the estimate of the error notices late: what rounding leaves is amplified, in the dense output most of all. So the
+  // the estimate of the error notices late: what is left is amplified, in the dense output most of all. So the
   // fastest rate of the linearised flow is followed by the power method, at one velocity a step, and bounds the step.
 
   const { A, ERROR_3, ERROR_5, DENSE } = TABLEAU, STAGES = 12;
-  const STABLE = 5, NEAR = 1e-6; // of h times the fastest rate (stable up to 6.1), and the length of a trial, to |y|
+  const STABLE = 2.5, NEAR = 1e-6; // of h times the fastest rate (stable up to 6.1), and the length of a trial, to |y|
 
   function length(x) {
     let total = 0;
@@ -96,7 +96,8 @@ const Dynamics = (() => {
     }
   }
 
-  /** What keeps eps_g to 1e-7 even where label noise leaves little of it: small systems, which cost nothing, need more. */
+  /** What keeps eps_g to 1e-7 even where label noise leaves little of it: small systems, which cost nothing,
+    need more. */
   function tolerance(model) {
     return model.P <= 4 || model.activation === "linear" ? 1e-13 : 3e-11;
   }

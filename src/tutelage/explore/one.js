@@ -4,11 +4,16 @@
 const ACTIVATIONS = [["erf", "erf(x/√2)"], ["linear", "linear"], ["relu", "ReLU"]];
 const UNITS = { min: 1, max: 8, step: 1, most: 8, whole: true };
 const RATES = [
-  { name: "train", label: "layers that train", options: [["first", "first"], ["both", "both"], ["readout", "readout"]] },
-  { name: "lr", label: "learning rate η, first layer", hint: "a step is (η/√N) · error · v g′ x", min: 0, max: 3, step: 0.01 },
-  { name: "lrReadout", label: "learning rate ηᵥ, readout", hint: "a step is (ηᵥ/N) · error · g", min: 0, max: 3, step: 0.01 },
-  { name: "noise", label: "label noise σ", hint: "standard deviation, added to the teacher’s output", min: 0, max: 1, step: 0.01 },
-  { name: "decay", label: "weight decay κ", hint: "layers that train shrink by 1 − κ/N a step", min: 0, max: 0.2, step: 0.001 },
+  { name: "train", label: "layers that train", options: [["first", "first"], ["both", "both"], ["readout",
+    "readout"]] },
+  { name: "lr", label: "learning rate η, first layer", hint: "a step is (η/√N) · error · v g′ x", min: 0, max: 3,
+    step: 0.01 },
+  { name: "lrReadout", label: "learning rate ηᵥ, readout", hint: "a step is (ηᵥ/N) · error · g", min: 0, max: 3,
+    step: 0.01 },
+  { name: "noise", label: "label noise σ", hint: "standard deviation, added to the teacher’s output", min: 0, max: 1,
+    step: 0.01 },
+  { name: "decay", label: "weight decay κ", hint: "layers that train shrink by 1 − κ/N a step", min: 0, max: 0.2,
+    step: 0.001 },
 ];
 const SEED = { least: 0, most: 2 ** 53 - 1, whole: true };
 
@@ -29,25 +34,32 @@ class OneTeacher extends View {
     };
     this.controls = Controls.build(this.find("form.controls"), [
       { title: "Networks", controls: [
-        { name: "K", label: "K, units of the student", ...UNITS }, { name: "M", label: "M, units of the teacher", ...UNITS },
+        { name: "K", label: "K, units of the student", ...UNITS },
+          { name: "M", label: "M, units of the teacher", ...UNITS },
         { name: "activation", label: "activation g of both", options: ACTIVATIONS }] },
       { title: "Learning", controls: RATES },
       { title: "Start", controls: [
         { name: "from", label: "start", options: starts },
-        { name: "scale", label: "initial scale of the student", hint: "standard deviation of its weights; the teacher’s is 1",
+        { name: "scale", label: "initial scale of the student",
+          hint: "standard deviation of its weights; the teacher’s is 1",
           min: 0.001, max: 3, log: true, least: 0 },
-        { name: "v", label: "readout v of the student", hint: "at α = 0, one for all units", min: -3, max: 3, step: 0.1, least: -Infinity },
+        { name: "v", label: "readout v of the student", hint: "at α = 0, one for all units", min: -3, max: 3,
+          step: 0.1, least: -Infinity },
         { name: "vStar", label: "readout v* of the teacher", min: -3, max: 3, step: 0.1, least: -Infinity },
-        { name: "teacher", label: "teacher", options: [["random", "random weights"], ["orthonormal", "orthonormal, T = 1"]] },
+        { name: "teacher", label: "teacher", options: [["random", "random weights"], ["orthonormal",
+          "orthonormal, T = 1"]] },
         { name: "seed", label: "seed of the weights", hint: "NumPy’s default_rng(seed)", ...SEED },
-        { name: "dim", label: "N₀ of the start", hint: "overlaps of different units are of order 1/√N₀", least: 16, most: 50000, whole: true }] },
+        { name: "dim", label: "N₀ of the start", hint: "overlaps of different units are of order 1/√N₀", least: 16,
+          most: 50000, whole: true }] },
       { title: "Time", controls: [
         { name: "alphaMin", label: "first α", hint: "α = steps / N", least: 1e-12 },
         { name: "alphaMax", label: "last α", min: 1, max: 1e5, log: true, least: 1e-11 }] },
     ], this.setting, change);
     this.chainControls = Controls.build(this.find("form.chain"), [{ controls: [
-      { name: "N", label: "N of SGD", hint: "K + M to 10⁹: a step costs the same for any N", min: 10, max: 1e9, log: true, most: 1e9, least: 1, whole: true },
-      { name: "replicas", label: "runs", hint: "the band is mean ± standard deviation", least: 1, most: 1000, whole: true },
+      { name: "N", label: "N of SGD", hint: "K + M to 10⁹: a step costs the same for any N", min: 10, max: 1e9,
+        log: true, most: 1e9, least: 1, whole: true },
+      { name: "replicas", label: "runs", hint: "the band is mean ± standard deviation", least: 1, most: 1000,
+        whole: true },
       { name: "chainSeed", label: "seed of SGD", hint: "of the examples", ...SEED }] }], this.setting,
       () => { this.stop(); this.sgd = null; this.draw(); });
     this.changed();
@@ -80,14 +92,20 @@ class OneTeacher extends View {
     if (pinned) curves.push({ x: pinned.alpha, y: pinned.eg, style: "pin", label: "pinned" });
     curves.push({ x: shown.alpha, y: shown.eg, style: "now", label: "N → ∞" });
     const ended = this.run.status === Dynamics.FINISHED;
-    const flat = ended && Setting.plateau(shown.alpha, shown.eg), end = ended && Setting.asymptote(shown.s, shown.begin, shown.alpha, shown.eg);
+    const flat = ended && Setting.plateau(shown.alpha, shown.eg), end = ended &&
+      Setting.asymptote(shown.s, shown.begin, shown.alpha, shown.eg);
     if (flat) marks.push({ y: flat.eg, from: flat.from, to: s.alphaMax, label: `plateau\n${Plot.words(flat.eg)}` });
-    if (end) marks.push({ y: end.eg, from: s.alphaMin, to: s.alphaMax, label: `asymptote\n${Plot.words(end.eg)}\n(${end.how})` });
-    const { sgd } = this, band = sgd && { x: sgd.alpha, low: sgd.mean.map((m, i) => m - sgd.sd[i]), high: sgd.mean.map((m, i) => m + sgd.sd[i]) };
-    if (sgd?.alpha.length) curves.push({ x: sgd.alpha, y: sgd.mean, style: "sgd thin", label: `SGD, N =\n${Plot.words(sgd.N)}` });
+    if (end) marks.push({ y: end.eg, from: s.alphaMin, to: s.alphaMax,
+      label: `asymptote\n${Plot.words(end.eg)}\n(${end.how})` });
+    const { sgd } = this, band = sgd && { x: sgd.alpha, low: sgd.mean.map((m, i) => m - sgd.sd[i]),
+      high: sgd.mean.map((m, i) => m + sgd.sd[i]) };
+    if (sgd?.alpha.length) curves.push({ x: sgd.alpha, y: sgd.mean, style: "sgd thin",
+      label: `SGD, N =\n${Plot.words(sgd.N)}` });
     host.axis = Plot.curves(host, {
-      x: { log: true, min: s.alphaMin, max: s.alphaMax, label: "α = steps / N" }, y: { log: true, label: "generalisation error ε_g" },
-      curves, marks, lines: [], band: band || null, cursor: there ? { x: shown.alpha[index], y: [shown.eg[index]] } : null,
+      x: { log: true, min: s.alphaMin, max: s.alphaMax, label: "α = steps / N" },
+        y: { log: true, label: "generalisation error ε_g" },
+      curves, marks, lines: [], band: band || null, cursor: there ? { x: shown.alpha[index],
+        y: [shown.eg[index]] } : null,
       name: there ? `Learning curve: the generalisation error goes from ${Plot.words(shown.eg[0])} at α = ${Plot.words(shown.alpha[0])} to ${
         Plot.words(shown.eg.at(-1))} at α = ${Plot.words(shown.alpha.at(-1))}` : "Learning curve" });
     host.times = shown.alpha;
@@ -111,11 +129,14 @@ class OneTeacher extends View {
   python() { this.copy(Export.python(this.setting, this.begin)); }
 
   csv() {
-    const { shown, sgd } = this, s = shown.s, of = (name) => shown.alpha.map((t) => sgd?.[name][sgd.alpha.indexOf(t)] ?? null);
-    const columns = { alpha: shown.alpha, eg: shown.eg, ...(sgd ? { sgd_eg_mean: of("mean"), sgd_eg_std: of("sd") } : {}),
+    const { shown, sgd } = this, s = shown.s, of = (name) => shown.alpha.map((t) =>
+      sgd?.[name][sgd.alpha.indexOf(t)] ?? null);
+    const columns = { alpha: shown.alpha, eg: shown.eg, ...(sgd ? { sgd_eg_mean: of("mean"),
+      sgd_eg_std: of("sd") } : {}),
       ...Export.overlapColumns(shown.states, s.K, s.M) };
     const { from, start, ...said } = s;
-    this.download("learning-curve.csv", "text/csv", Export.csv([`tutelage explore; eg has the factor 1/2, without label noise; ${JSON.stringify(said)}`], columns));
+    this.download("learning-curve.csv", "text/csv",
+      Export.csv([`tutelage explore; eg has the factor 1/2, without label noise; ${JSON.stringify(said)}`], columns));
   }
 
   // --- SGD at finite N ---------------------------------------------------------------------------------------------
@@ -133,7 +154,8 @@ class OneTeacher extends View {
     if (times.length === 0) return tell("there is no step before the last α; a larger N or α gives some");
     const job = { rule: { ...s, start: null }, K: s.K, T: begin.T.map((row) => [...row]), vStar: [...begin.vStar],
       y: Dynamics.vector(begin.R, begin.Q, begin.v), N: s.N, times, seed: s.chainSeed, replicas: s.replicas };
-    const sgd = this.sgd = { alpha: [], mean: [], sd: [], N: s.N }, began = performance.now(), total = Math.round(times.at(-1) * s.N) * s.replicas;
+    const sgd = this.sgd = { alpha: [], mean: [], sd: [], N: s.N }, began = performance.now(),
+      total = Math.round(times.at(-1) * s.N) * s.replicas;
     this.find('[data-do="stop"]').disabled = false;
     this.find("progress").hidden = false;
     this.find("progress").value = 0;
@@ -160,7 +182,8 @@ class OneTeacher extends View {
 
   stop() {
     this.worker?.stop();
-    if (this.worker) this.find(".chain-status").textContent = this.find(".chain-status").textContent.replace(/, [^,]*$/, "; stopped");
+    const said = this.find(".chain-status");
+    if (this.worker) said.textContent = said.textContent.replace(/, [^,]*$/, "; stopped");
     this.worker = null;
     this.find('[data-do="stop"]').disabled = true;
     this.find("progress").hidden = true;

@@ -31,14 +31,15 @@ const Plot = (() => {
     for (let p = first; p <= last; p += skip) ticks.push(10 ** p);
     if (ticks.length >= 3 || (skip > 1 && ticks.length)) return ticks;
     const steps = [1, 2, 5], fine = [];
-    for (let p = first - 1; p <= last; p++) for (const s of steps) if (s * 10 ** p >= min && s * 10 ** p <= max) fine.push(s * 10 ** p);
+    for (let p = first - 1; p <= last; p++) fine.push(...steps.map((s) => s * 10 ** p).filter((t) => t >= min && t <= max));
     return fine.length <= most ? fine : fine.filter((_, i) => i % Math.ceil(fine.length / most) === 0);
   }
 
   function linearTicks(min, max, most) {
     const rough = (max - min) / most, power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((s) => s * power).find((s) => s >= rough), ticks = [];
-    for (let t = Math.ceil(min / step - 1e-9) * step; t <= max * (1 + 1e-9) + 1e-12; t += step) ticks.push(Number(t.toPrecision(12)));
+    const end = max * (1 + 1e-9) + 1e-12;
+    for (let t = Math.ceil(min / step - 1e-9) * step; t <= end; t += step) ticks.push(Number(t.toPrecision(12)));
     return ticks;
   }
 
@@ -62,22 +63,26 @@ const Plot = (() => {
    * { x: { log, min, max, label }, y: { log, label }, curves: [{ x, y, style, label }], band: { x, low, high } or null,
    *   marks: [{ y, from, to, label }], lines: [{ x, label }], cursor, name }; return the axis x, to find a cursor. */
   function curves(host, plot) {
-    const width = Math.max(host.clientWidth || 700, 280), height = Math.round(Math.min(440, Math.max(260, 0.58 * width)));
+    const width = Math.max(host.clientWidth || 700, 280), height = Math.round(Math.min(440, Math.max(260,
+      0.58 * width)));
     const right = width < 480 ? 80 : RIGHT, { log } = plot.y;
     const levels = plot.marks.map((m) => m.y), band = plot.band ? [...plot.band.low, ...plot.band.high] : [];
-    const seen = plot.curves.flatMap((c) => c.y), all = [...seen, ...levels, ...band.filter((b) => b > Math.min(...seen) / 30)];
+    const seen = plot.curves.flatMap((c) => c.y), all = [...seen, ...levels, ...band.filter((b) =>
+      b > Math.min(...seen) / 30)];
     const X = axis(plot.x, LEFT, width - right, width < 480 ? 4 : 8);
     const Y = axis(extent(all, log), height - BOTTOM, TOP, 7);
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": plot.name });
     const clip = `clip-${++clips}`;
-    svg.append(draw("clipPath", { id: clip }, draw("rect", { x: LEFT, y: TOP, width: width - right - LEFT, height: height - TOP - BOTTOM })));
+    svg.append(draw("clipPath", { id: clip }, draw("rect", { x: LEFT, y: TOP, width: width - right - LEFT,
+      height: height - TOP - BOTTOM })));
     frame(svg, plot, X, Y, width, height, right);
     const inside = draw("g", { "clip-path": `url(#${clip})` });
     const low = (y) => Y.at(log ? Math.max(y, FLOOR / 10) : y), path = (x, y) =>
       x.map((t, i) => (Number.isFinite(y[i]) ? `${i && Number.isFinite(y[i - 1]) ? "L" : "M"}${X.at(t).toFixed(1)} ${low(y[i]).toFixed(1)}` : "")).join("");
     if (plot.band?.x.length) {
       const { x, low: under, high: over } = plot.band, back = [...x].reverse();
-      inside.append(draw("path", { class: "band", d: `${path(x, over)}${path(back, [...under].reverse()).replace("M", "L")}Z` }));
+      inside.append(draw("path", { class: "band",
+        d: `${path(x, over)}${path(back, [...under].reverse()).replace("M", "L")}Z` }));
     }
     for (const line of plot.lines) {
       inside.append(draw("line", { class: "axis", x1: X.at(line.x), x2: X.at(line.x), y1: TOP, y2: height - BOTTOM }));
@@ -89,8 +94,10 @@ const Plot = (() => {
       inside.append(draw("line", { class: "mark dashed", x1, x2, y1: Y.at(mark.y), y2: Y.at(mark.y) }));
     }
     if (plot.cursor) {
-      inside.append(draw("line", { class: "cursor-line", x1: X.at(plot.cursor.x), x2: X.at(plot.cursor.x), y1: TOP, y2: height - BOTTOM }));
-      for (const y of plot.cursor.y) if (y > FLOOR || !log) inside.append(draw("circle", { class: "dot", cx: X.at(plot.cursor.x), cy: low(y), r: 4.5 }));
+      inside.append(draw("line", { class: "cursor-line", x1: X.at(plot.cursor.x), x2: X.at(plot.cursor.x), y1: TOP,
+        y2: height - BOTTOM }));
+      for (const y of plot.cursor.y) if (y > FLOOR || !log) inside.append(draw("circle", { class: "dot",
+        cx: X.at(plot.cursor.x), cy: low(y), r: 4.5 }));
     }
     svg.append(inside);
     endLabels(svg, plot, Y, width - right + 6, height);
@@ -106,69 +113,84 @@ const Plot = (() => {
         draw("text", { class: "soft", x: LEFT - 6, y: Y.at(t) + 4, "text-anchor": "end" }, words(t)));
     }
     for (const t of X.ticks) {
-      svg.append(draw("line", { class: "axis", x1: X.at(t), x2: X.at(t), y1: height - BOTTOM, y2: height - BOTTOM + 5 }),
+      svg.append(draw("line", { class: "axis", x1: X.at(t), x2: X.at(t), y1: height - BOTTOM, y2: height - BOTTOM +
+        5 }),
         draw("text", { class: "soft", x: X.at(t), y: height - BOTTOM + 18, "text-anchor": "middle" }, words(t)));
     }
     const bottom = height - BOTTOM;
     svg.append(draw("path", { class: "axis", d: `M${LEFT} ${TOP}V${bottom}H${width - right}` }),
       draw("text", { x: (LEFT + width - right) / 2, y: height - 6, "text-anchor": "middle" }, plot.x.label),
-      draw("text", { transform: `translate(13 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, plot.y.label));
+      draw("text", { transform: `translate(13 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" },
+        plot.y.label));
   }
 
   /** Labels right of the plot, at the height of what they name, pushed apart where they would touch. */
   function endLabels(svg, plot, Y, x, height) {
-    const named = [...plot.curves.map((c) => ({ y: c.y.filter(Number.isFinite).at(-1), label: c.label, style: c.style })),
-      ...plot.marks.map((m) => ({ y: m.y, label: m.label, style: "mark" }))].filter((n) => n.label && n.y !== undefined);
-    const places = named.map((n) => ({ ...n, at: Y.at(plot.y.log ? Math.max(n.y, FLOOR / 10) : n.y) + 4, lines: n.label.split("\n") }));
+    const named = [...plot.curves.map((c) => ({ y: c.y.filter(Number.isFinite).at(-1), label: c.label,
+      style: c.style })),
+      ...plot.marks.map((m) => ({ y: m.y, label: m.label, style: "mark" }))].filter((n) => n.label &&
+        n.y !== undefined);
+    const places = named.map((n) => ({ ...n, at: Y.at(plot.y.log ? Math.max(n.y, FLOOR / 10) : n.y) + 4,
+      lines: n.label.split("\n") }));
     for (const p of places) p.at = Math.min(Math.max(p.at, TOP + 10), height - BOTTOM + 2);
     places.sort((a, b) => a.at - b.at);
     const gap = (p) => 15 * p.lines.length + 2;
-    for (let i = 1; i < places.length; i++) places[i].at = Math.max(places[i].at, places[i - 1].at + gap(places[i - 1]));
+    for (let i = 1; i < places.length; i++) places[i].at = Math.max(places[i].at, places[i - 1].at +
+      gap(places[i - 1]));
     let most = height - BOTTOM + 4;
     for (let i = places.length - 1; i >= 0; i--) {
       places[i].at = Math.min(places[i].at, most - gap(places[i]) + 17);
       most = places[i].at - 17;
     }
-    for (const p of places) p.lines.forEach((line, l) => svg.append(draw("text", { class: `label ${p.style}`, x, y: p.at + 15 * l }, line)));
+    for (const p of places) p.lines.forEach((line, l) => svg.append(draw("text", { class: `label ${p.style}`, x,
+      y: p.at + 15 * l }, line)));
   }
 
   /** A matrix as coloured cells with numbers in them. */
   function heatMap(host, matrix, rows, columns) {
-    const cell = 34, left = 26, top = 20, width = left + cell * columns.length + 2, height = top + cell * rows.length + 2;
+    const cell = 34, left = 26, top = 20, width = left + cell * columns.length + 2, height = top + cell * rows.length +
+      2;
     const most = Math.max(...matrix.flat().map(Math.abs), 1e-12);
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", style: `max-width:${width * 1.15}px`,
       "aria-label": `${host.dataset.name}: ${matrix.map((row) => row.map((x) => words(x, 2)).join(", ")).join("; ")}` });
-    columns.forEach((name, n) => svg.append(draw("text", { class: "soft", x: left + cell * (n + 0.5), y: 14, "text-anchor": "middle" }, name)));
+    columns.forEach((name, n) => svg.append(draw("text", { class: "soft", x: left + cell * (n + 0.5), y: 14,
+      "text-anchor": "middle" }, name)));
     rows.forEach((name, k) => {
       const y = top + cell * k;
       svg.append(draw("text", { class: "soft", x: left - 4, y: y + cell / 2 + 4, "text-anchor": "end" }, name));
       matrix[k].forEach((x, n) => svg.append(
         draw("rect", { class: `cell ${x < 0 ? "minus" : "plus"}`, x: left + cell * n, y, width: cell, height: cell,
           "fill-opacity": 0.6 * Math.abs(x) / most }),
-        draw("text", { x: left + cell * (n + 0.5), y: y + cell / 2 + 4, "text-anchor": "middle", style: "font-size:11px" }, short(x))));
+        draw("text", { x: left + cell * (n + 0.5), y: y + cell / 2 + 4, "text-anchor": "middle",
+          style: "font-size:11px" }, short(x))));
     });
     picture(host, svg);
   }
 
   function short(x) { // in four letters
-    const size = Math.abs(x) * (x < 0 ? 10 : 1), text = size >= 99.5 ? x.toFixed(0) : size >= 9.95 ? x.toFixed(1) : x.toFixed(2);
+    const size = Math.abs(x) * (x < 0 ? 10 : 1),
+      text = size >= 99.5 ? x.toFixed(0) : size >= 9.95 ? x.toFixed(1) : x.toFixed(2);
     return text.replace(/^(-?)0\./, "$1.").replace(/^-?\.00$/, "0").replace("-", "−");
   }
 
   /** Bars with names under them. */
   function bars(host, values, names, styles) {
     const step = 30, left = 34, height = 130, width = left + step * values.length + 4;
-    const Y = axis({ min: Math.min(0, ...values), max: Math.max(0, ...values) || 1 }, height - 22, 16, 3), zero = Y.at(0);
+    const Y = axis({ min: Math.min(0, ...values), max: Math.max(0, ...values) || 1 }, height - 22, 16, 3),
+      zero = Y.at(0);
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", style: `max-width:${width * 1.15}px`,
       "aria-label": `${host.dataset.name}: ${values.map((x, i) => `${names[i]} ${words(x, 3)}`).join(", ")}` });
     for (const t of Y.ticks) {
       svg.append(draw("line", { class: "grid", x1: left - 2, x2: width, y1: Y.at(t), y2: Y.at(t) }),
-        draw("text", { class: "soft", x: left - 6, y: Y.at(t) + 4, "text-anchor": "end", style: "font-size:11px" }, words(t, 2)));
+        draw("text", { class: "soft", x: left - 6, y: Y.at(t) + 4, "text-anchor": "end", style: "font-size:11px" },
+          words(t, 2)));
     }
     values.forEach((x, i) => {
       const y = Y.at(x), at = left + step * i + 4;
-      svg.append(draw("rect", { class: styles[i], x: at, y: Math.min(y, zero), width: step - 8, height: Math.max(Math.abs(y - zero), 0.8), "fill-opacity": 0.75 }),
-        draw("text", { class: "soft", x: at + (step - 8) / 2, y: height - 6, "text-anchor": "middle", style: "font-size:11px" }, names[i]));
+      svg.append(draw("rect", { class: styles[i], x: at, y: Math.min(y, zero), width: step - 8,
+        height: Math.max(Math.abs(y - zero), 0.8), "fill-opacity": 0.75 }),
+        draw("text", { class: "soft", x: at + (step - 8) / 2, y: height - 6, "text-anchor": "middle",
+          style: "font-size:11px" }, names[i]));
     });
     picture(host, svg);
   }
@@ -181,8 +203,10 @@ const Plot = (() => {
   /** The text of an SVG file of pictures below one another, which needs no style sheet. */
   function standalone(pictures) {
     const sizes = pictures.map((svg) => svg.viewBox.baseVal), width = Math.max(...sizes.map((size) => size.width));
-    const height = sizes.reduce((sum, size) => sum + size.height, 0), whole = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
-    whole.append(draw("rect", { width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor }));
+    const height = sizes.reduce((sum, size) => sum + size.height, 0),
+      whole = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
+    whole.append(draw("rect", { width: "100%", height: "100%",
+      fill: getComputedStyle(document.body).backgroundColor }));
     let top = 0;
     pictures.forEach((svg, i) => {
       const copy = plain(svg);
@@ -196,7 +220,8 @@ const Plot = (() => {
   }
 
   function plain(svg) { // a copy with its styles written out
-    const copy = svg.cloneNode(true), from = [svg, ...svg.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
+    const copy = svg.cloneNode(true), from = [svg, ...svg.querySelectorAll("*")],
+      to = [copy, ...copy.querySelectorAll("*")];
     const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size"];
     from.forEach((element, i) => {
       const style = getComputedStyle(element);

@@ -70,7 +70,8 @@ const Setting = (() => {
         if (from < 0) from = i - 1;
       } else if (from >= 0) {
         const falls = eg.at(-1) < 0.67 * eg[i - 1] && slope < 0;
-        if (alpha[i - 1] > 2 * alpha[from] && falls) best = { from: alpha[from], to: alpha[i - 1], eg: eg[from + i - 1 >> 1] };
+        if (alpha[i - 1] > 2 * alpha[from] && falls) best = { from: alpha[from], to: alpha[i - 1],
+          eg: eg[from + i - 1 >> 1] };
         from = -1;
       }
     }
@@ -81,7 +82,8 @@ const Setting = (() => {
   function asymptote(s, begin, alpha, eg) {
     const { v, vStar, T } = begin, z = s.lr * v.reduce((sum, x) => sum + x * x, 0);
     const plain = s.train === "first" && s.decay === 0 && s.noise > 0 && s.lr > 0;
-    if (plain && s.activation === "linear" && z > 0 && z < 2) return { eg: z * s.noise ** 2 / (4 - 2 * z), how: "exact" };
+    if (plain && s.activation === "linear" && z > 0 && z < 2) return { eg: z * s.noise ** 2 / (4 - 2 * z),
+      how: "exact" };
     const ones = [...v, ...vStar].every((x) => x === 1), M = vStar.length, L = v.length - M;
     const unit = T.every((row, n) => row.every((x, l) => Math.abs(x - (n === l ? 1 : 0)) < 0.2));
     // Two surplus units and more may freeze at a finite length: then the error settles lower, and drifts.
@@ -89,7 +91,8 @@ const Setting = (() => {
       const found = committee(M, L, s.lr);
       if (found > 0) return { eg: s.noise ** 2 * found, how: "T = 1" };
     }
-    if (plain && s.activation === "relu" && ones && L >= 0 && z < 1) return { eg: z * s.noise ** 2 / 8, how: "small η" };
+    if (plain && s.activation === "relu" && ones && L >= 0 && z < 1) return { eg: z * s.noise ** 2 / 8,
+      how: "small η" };
     const last = eg.length - 1, before = alpha.findIndex((t) => t > alpha[last] / 2);
     const slope = Math.log(eg[last] / eg[before]) / Math.log(alpha[last] / alpha[before]);
     return Math.abs(slope) < 0.01 ? { eg: eg[last], how: "as it ends" } : null;

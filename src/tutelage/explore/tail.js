@@ -100,7 +100,8 @@ const Tail = (() => {
 
   /** Write to `out` the covariance A under the weight g' of field (k, tau); return <g'>. */
   function tilt(t, A, k, tau, out) {
-    const { m: { P, activation }, d } = t, variance = along(t, A, k, tau), less = activation === "erf" ? 1 / (1 + variance) : 0;
+    const { m: { P, activation }, d } = t, variance = along(t, A, k, tau),
+      less = activation === "erf" ? 1 / (1 + variance) : 0;
     for (let p = 0; p < P; p++) for (let q = 0; q < P; q++) out[p * P + q] = A[p * P + q] - d[p] * d[q] * less;
     return gain(t, variance);
   }

@@ -117,7 +117,8 @@ class View {
   }
 
   svg() {
-    this.download(`${this.name}.svg`, "image/svg+xml", Plot.standalone([...this.section.querySelectorAll("figure.curve svg, figure.change svg")]));
+    this.download(`${this.name}.svg`, "image/svg+xml",
+      Plot.standalone([...this.section.querySelectorAll("figure.curve svg, figure.change svg")]));
   }
 }
 
