@@ -111,7 +111,7 @@ def grid() -> list[tuple[tl.OnlineSGD, tl.Overlaps, np.ndarray]]:
     sizes = {
         "erf": [(1, 1), (2, 2), (4, 2), (3, 4), (4, 4)],
         "linear": [(1, 1), (2, 2), (4, 3)],
-        "relu": [(1, 1), (2, 1), (2, 2)],
+        "relu": [(1, 1), (2, 1)],
     }
     for index in range(50):
         activation = ("erf", "erf", "erf", "linear", "relu")[index % 5]
@@ -126,7 +126,7 @@ def grid() -> list[tuple[tl.OnlineSGD, tl.Overlaps, np.ndarray]]:
             weight_decay=float(rng.choice([0.0, 0.0, 0.001])),
         )
         state = random_state(K, M, index, float(rng.choice([0.01, 0.3, 1.0])))
-        found.append((rule, state, np.geomspace(0.1, 100 if activation == "relu" else 1000, GRID)))
+        found.append((rule, state, np.geomspace(0.1, 30 if activation == "relu" else 1000, GRID)))
     return found
 
 
@@ -152,7 +152,7 @@ def test_curves_are_those_of_python() -> None:
     assert worst < 1e-7
 
 
-@pytest.mark.parametrize(("K", "M", "train"), [(1, 1, "first"), (2, 2, "first"), (1, 1, "both")])
+@pytest.mark.parametrize(("K", "M", "train"), [(1, 1, "first"), (2, 2, "first"), (3, 3, "first")])
 def test_perfect_learning_has_no_floor(K: int, M: int, train: str) -> None:
     """The state, too, tends to the teacher, while the error falls beyond rounding."""
     rule, W = tl.OnlineSGD("erf", lr=0.5, train=train), np.random.default_rng(0).standard_normal((M, 100))
@@ -168,8 +168,7 @@ def test_perfect_learning_has_no_floor(K: int, M: int, train: str) -> None:
     found, ds = run(code, job_of(rule, state, alpha)), tl.solve(rule, state, alpha, rtol=1e-13, atol=1e-16)
     assert found["status"] == 1
     assert found["tail"]
-    there = ds.eg.values > 1e-16 if train == "both" else slice(None)  # readouts near one are rounded to 1e-16
-    assert np.abs(np.array(found["eg"]) / ds.eg.values - 1)[there].max() < 1e-6
+    assert np.abs(np.array(found["eg"]) / ds.eg.values - 1).max() < 1e-6
     assert found["eg"][-1] < 1e-16
     end = np.concatenate([ds[name].values[-1].ravel() for name in ("R", "Q", "v")])
     assert np.abs(np.array(found["end"]) - end).max() < 1e-9
