@@ -143,6 +143,35 @@ def init(problem: Path = Path("problem.toml"), /, *, force: bool = False) -> Non
 
 
 @app.command
+def explore(
+    problem: Path | None = None,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("explore.html"),
+    browser: bool = True,
+) -> None:
+    """Write a page to explore learning curves in the browser, and open it.
+
+    One HTML file: it computes by itself, needs no network, and can be sent by e-mail. Activations erf, linear and ReLU.
+
+    Parameters
+    ----------
+    problem
+        A TOML file that the page opens with; default: a problem of its own.
+    out
+        The file to write; replaced if it exists.
+    browser
+        Whether to open the page.
+    """
+    from tutelage.cli import exploring
+
+    exploring.write(problem, out)
+    print(f"page: {out}")
+    if browser and not exploring.show(out):
+        print("No browser was found; open the page with one.")
+
+
+@app.command
 def demo(*, out: Out = Path("out/demo")) -> None:
     """Run a built-in problem: both layers, K = 4, M = 2, on Gaussian inputs and on real images.
 
