@@ -140,12 +140,7 @@ def test_curves_are_those_of_python() -> None:
     }}"""
     worst = 0.0
     for (rule, state, alpha), found in zip(settings, run(code, [job_of(*s) for s in settings]), strict=True):
-        # Of few units at rest the compiled integrator's dense output is off by up to 1e-5, at any tolerance.
-        few = rule.noise + rule.weight_decay > 0 and (
-            rule.activation == "linear" or (rule.activation == "erf" and state.students + state.teachers < 5)
-        )
-        method = "lsoda" if few else "dop853"
-        eg = tl.solve(rule, state, alpha, rtol=1e-13, atol=1e-16, method=method).eg.values
+        eg = tl.solve(rule, state, alpha, rtol=1e-13, atol=1e-16).eg.values
         assert found["status"] == 1
         worst = max(worst, np.abs(np.array(found["eg"]) / eg - 1).max())
     print(f"largest relative difference of eg over {len(settings)} settings: {worst:.2g}")

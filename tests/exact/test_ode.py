@@ -111,3 +111,20 @@ def test_divergence_says_when_and_keeps_the_data():
 
 def test_only_time_zero():
     assert tl.solve(tl.OnlineSGD(), start(1, 1), [0.0]).eg.size == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "K", "M"),
+    [
+        (tl.OnlineSGD("linear", lr=0.03, noise=0.1), 4, 3),
+        (tl.OnlineSGD("linear", lr=0.3, noise=0.1, train="both"), 2, 4),
+        (tl.OnlineSGD("erf", lr=0.3, noise=0.1), 2, 2),
+    ],
+)
+def test_steps_stay_stable_at_rest(rule, K, M):
+    """Steps at the limit of stability left fast modes at 6 to 60 times the tolerance for ever."""
+    state, times = tl.Overlaps.random(K, M, 784, seed=0), np.geomspace(0.1, 2000, 80)
+    ours = tl.solve(rule, state, times, rtol=1e-8, atol=1e-10)
+    exact = tl.solve(rule, state, times, rtol=1e-13, atol=1e-15, method="lsoda")
+    assert float(abs(ours.Q - exact.Q).max()) < 4e-8
+    assert float(abs(ours.Q - exact.Q)[-1].max()) < 1e-8

@@ -224,7 +224,7 @@ class _Leg:
         out, done = np.empty((len(targets), len(self.y))), 0
         tolerance, bound = np.full(len(self.y), self._atol), BOUND * max(1.0, np.abs(self.y).max())
         h = kernel.first_step(self._velocity, self.y, self._model, *self._both, K, end, self._rtol, tolerance)
-        status, steps = kernel.RUNNING, LEAST
+        status, steps, fastest = kernel.RUNNING, LEAST, np.zeros(len(self.y) + 1)
         stop = self._phase.phase.until
         if stop is not None and self._error(self.y) <= stop:
             self.states = [self._state for t in times if t == 0]
@@ -232,7 +232,7 @@ class _Leg:
         while status == kernel.RUNNING:
             begun, before, first = time.perf_counter(), (self.y.copy(), self.alpha), done
             self.alpha, h, done, status = kernel.advance(
-                self._velocity, self.y, self.alpha, h, self._model, *self._both, K, targets, done, out, self._rtol,
+                self._velocity, self.y, self.alpha, h, fastest, self._model, *self._both, K, targets, done, out, self._rtol,
                 tolerance, bound, steps if stop is None else LEAST,
             )  # fmt: skip
             self.states += [state_of(each, self._state) for each in out[first:done].copy()][: len(times) - first]
@@ -266,8 +266,9 @@ class _Leg:
             here, target = y.copy(), np.array([middle])
             out = np.empty((1, len(y)))
             h = kernel.first_step(self._velocity, here, self._model, *self._both, K, middle, self._rtol, tolerance)
+            fastest = np.zeros(len(y) + 1)
             kernel.advance(
-                self._velocity, here, 0.0, h, self._model, *self._both, K, target, 0, out, self._rtol, tolerance,
+                self._velocity, here, 0.0, h, fastest, self._model, *self._both, K, target, 0, out, self._rtol, tolerance,
                 bound, 100_000,
             )  # fmt: skip
             if self._error(out[0]) <= stop:

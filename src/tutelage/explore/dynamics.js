@@ -64,11 +64,6 @@ const Dynamics = (() => {
 
   // --- integration: twin of tutelage.online.kernels.integrate -------------------------------------------------------
 
-  //
-  // With one thing more. Near a stationary state nothing limits the step of an explicit method but its stability, and
-  // the estimate of the error notices late: what is left is amplified, in the dense output most of all. So the
-  // fastest rate of the linearised flow is followed by the power method, at one velocity a step, and bounds the step.
-
   const { A, ERROR_3, ERROR_5, DENSE } = TABLEAU, STAGES = 12;
   const STABLE = 2.5, NEAR = 1e-6; // of h times the fastest rate (stable up to 6.1), and the length of a trial, to |y|
 

@@ -61,8 +61,8 @@ def integrate(
     """Integrate by the compiled pair of order 8(5, 3), in slices of SLICE seconds.
 
     Close to perfect learning it goes over to the equations in differences (:mod:`tutelage.online.tail`). Where units
-    coincide but slowly, steps grow to the limit of stability, and errors of some 300 rtol make overlaps that no weights
-    have: such a slice is done again, and the rest of the run with it, with a tolerance ten times tighter.
+    coincide but slowly, errors can make overlaps that no weights have: such a slice is done again, and the rest of the
+    run with it, with a tolerance ten times tighter.
     """
     from tutelage.online.kernels import integrate as kernel
 
@@ -76,12 +76,12 @@ def integrate(
     tolerance, bound = np.full(len(y), atol), BOUND * max(1.0, np.abs(y).max())
     alpha, done, status, steps = 0.0, 0, kernel.RUNNING, LEAST
     h = kernel.first_step(velocity, y, model, *both, K, max(times[-1], 1e-12), rtol, tolerance)
-    watched = Tail.possible(rule, state)
+    watched, fastest = Tail.possible(rule, state), np.zeros(len(y) + 1)
     try:
         while status == kernel.RUNNING:
             begin, first, before = time.perf_counter(), done, (y.copy(), alpha, h, done)
             alpha, h, done, status = kernel.advance(
-                velocity, y, alpha, h, model, *both, K, times, done, out, rtol, tolerance, bound, steps
+                velocity, y, alpha, h, fastest, model, *both, K, times, done, out, rtol, tolerance, bound, steps
             )
             if model.step and (bad := _impossible(state, [*out[first:done], y])) is not None:
                 if rtol * TIGHTER < TIGHTEST:

@@ -79,12 +79,14 @@ class Tail:
         velocity, both = pointer(tail_velocity), units(self.rule)
         model = constants(self.rule, self.state)._replace(partner=self.partner, sign=self.sign)
         y, states, status, begin = self.y.copy(), np.empty_like(out), kernel.RUNNING, done
+        fastest = np.zeros(len(y) + 1)
         while status == kernel.RUNNING:
             alpha, h, done, status = kernel.advance(
                 velocity,
                 y,
                 alpha,
                 h,
+                fastest,
                 model,
                 *both,
                 K,
