@@ -22,7 +22,9 @@ f8, i8 = types.float64, types.int64
 
 RUNNING, FINISHED, DIVERGED, STUCK = 0, 1, 2, 3  # what `advance` comes back with
 _SAFETY, _SLOWEST, _FASTEST = 0.9, 0.2, 6.0  # of the step-size control
-_STABLE = 2.5  # most of h times the fastest rate: a step leaves 8 % of such a mode, its dense output errs by a thousandth
+_STABLE = (
+    2.5  # most of h times the fastest rate: a step leaves 8 % of such a mode, its dense output errs by a thousandth
+)
 _NEAR = 1e-6  # relative distance of the two states that the rate is measured between
 _FORGET = 0.9  # of a rate that is not found again, in each step
 
