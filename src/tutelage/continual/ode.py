@@ -232,8 +232,8 @@ class _Leg:
         while status == kernel.RUNNING:
             begun, before, first = time.perf_counter(), (self.y.copy(), self.alpha), done
             self.alpha, h, done, status = kernel.advance(
-                self._velocity, self.y, self.alpha, h, fastest, self._model, *self._both, K, targets, done, out, self._rtol,
-                tolerance, bound, steps if stop is None else LEAST,
+                self._velocity, self.y, self.alpha, h, fastest, self._model, *self._both, K, targets, done, out,
+                self._rtol, tolerance, bound, steps if stop is None else LEAST,
             )  # fmt: skip
             self.states += [state_of(each, self._state) for each in out[first:done].copy()][: len(times) - first]
             report(self.alpha)
@@ -268,8 +268,8 @@ class _Leg:
             h = kernel.first_step(self._velocity, here, self._model, *self._both, K, middle, self._rtol, tolerance)
             fastest = np.zeros(len(y) + 1)
             kernel.advance(
-                self._velocity, here, 0.0, h, fastest, self._model, *self._both, K, target, 0, out, self._rtol, tolerance,
-                bound, 100_000,
+                self._velocity, here, 0.0, h, fastest, self._model, *self._both, K, target, 0, out, self._rtol,
+                tolerance, bound, 100_000,
             )  # fmt: skip
             if self._error(out[0]) <= stop:
                 high, best = middle, out[0].copy()
