@@ -30,7 +30,7 @@ ci: test lint
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-# All figures of all papers, in full size (hours), onto the page of the documentation; QUICK=1 makes small ones (minutes).
+# All figures of all papers, in full size (an hour), onto the page of the documentation; QUICK=1 makes small ones (minutes).
 gallery: $(VENV)/.dev
 	$(BIN)/tutelage gallery --out docs/gallery $(if $(QUICK),--quick)
 

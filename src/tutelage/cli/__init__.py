@@ -267,7 +267,7 @@ def gallery(
     names
         Only these: PAPER or PAPER/FIGURE.
     quick
-        Smaller versions: minutes in place of hours.
+        Smaller versions: some ten minutes in place of an hour.
     again
         Make them again, also where they are there.
     out
