@@ -46,7 +46,7 @@ def test_the_software_comes_first_and_alone_by_default():
         (catalogue()["couto2025/rank-maps"], {"couto2025"}),
         ("saad1995exact", {"saad1995exact"}),
     ],
-    ids=str,
+    ids=range(14),
 )
 def test_of_what_was_used(thing, behind):
     assert keys(thing) == {"tutelage"} | behind
@@ -82,7 +82,7 @@ def test_of_a_figure_and_of_its_data():
         (np.dot, "of numpy"),
         (xarray.Dataset({"eg": ("alpha", [1.0])}), "say what made them"),
     ],
-    ids=str,
+    ids=range(6),
 )
 def test_what_it_does_not_know(thing, sentence):
     with pytest.raises(tl.ArgumentError, match=sentence):

@@ -119,7 +119,7 @@ def learning_curve(
         bands = {_spread(ds): None for ds in theory.values() if "eg_std" in ds}
         kinds += [Patch(label=label, color=DARK, alpha=0.15, linewidth=0) for label in bands]
         handles = axes.get_legend_handles_labels()[0] + kinds
-        axes.legend(handles=handles, ncols=1 + (len(handles) > 7))
+        axes.legend(handles=handles, ncols=1 + (len(handles) > 6))
         _settle(axes)
     return axes.figure.figure
 
