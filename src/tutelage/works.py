@@ -66,6 +66,8 @@ VIEWS = {  # what a dataset's `view` was made by
     "learning curve simulation": "linear",
     "learning curve on inputs": "linear",
 }
+RUNS = {"solve": "ode", "fixed_point": "continuation", "mean_field": "mean_field"}  # views of the runs of sweeps
+CONVENTIONS = {"SaadSolla1995": ("saad1995exact", "saad1995online")}  # others have the name of their paper
 
 
 def citation(*things: Any) -> str:
@@ -121,6 +123,10 @@ def _keys(thing: Any) -> set[str]:
         return _dataset(thing.attrs)
     if isinstance(datasets := getattr(thing, "datasets", None), dict):  # a reproduction
         return set().union(*(_keys(ds) for ds in datasets.values()))
+    if hasattr(thing, "savefig"):
+        raise refuse("things", "be what a picture was drawn from, such as its datasets", "one of them is a picture")
+    if hasattr(thing, "attrs"):
+        raise refuse("things", "be whole datasets, as they were made", f"one of them is a {type(thing).__name__}")
     if isinstance(thing, Iterable):
         raise refuse("things", "be given one by one", f"one of them is a {type(thing).__name__}")
     module = thing.__name__ if inspect.ismodule(thing) else getattr(thing, "__module__", type(thing).__module__)
@@ -128,6 +134,8 @@ def _keys(thing: Any) -> set[str]:
         raise refuse("things", "be of tutelage, or datasets made by it", f"one of them is of {module}")
     if isinstance(name := getattr(thing, "name", None), str) and module == "tutelage.papers":
         return _named(name)
+    if module.startswith("tutelage.conventions."):
+        return _convention(thing if inspect.isclass(thing) else type(thing))
     return _module(module.partition(".")[2]) | _rule(getattr(thing, "__dict__", {}))
 
 
@@ -145,20 +153,35 @@ def _dataset(attributes: dict[str, Any]) -> set[str]:
     """Return the keys behind a dataset, by what its attributes say of how it was made."""
     keys = _named(attributes["figure"]) if "figure" in attributes else set()
     settings = json.loads(attributes.get("settings", "{}"))
-    view = settings.get("view", attributes.get("view", "ode" if "sweep" in attributes else ""))
+    view = settings.get("view", attributes.get("view", _swept(attributes)))
     room, _, engine = view.partition(" ")
     keys |= _module(VIEWS.get(view, room))
     if room == "continual":
         keys |= _module(VIEWS.get(engine, "online"))
         keys |= _module("continual.importance") if any(map(_consolidates, settings.get("phases", ()))) else set()
     keys |= _rule(settings.get("rule", {}))
+    keys |= _module("phase") if "trace" in attributes else set()
     if not keys:
         raise refuse("things", "be datasets that say what made them", "one of them has no `settings` of a known view")
     return keys
 
 
+def _swept(attributes: dict[str, Any]) -> str:
+    """Return the view of the runs of a sweep or of a trace; functions of one's own count as the equations."""
+    plan = json.loads(attributes.get("sweep", attributes.get("trace", "{}")))
+    if plan.get("run") != "simulate":
+        return RUNS.get(plan["run"], "ode") if "run" in plan else ""
+    engine = plan["base"].get("simulation.engine")
+    return engine if engine in VIEWS else "chain"
+
+
 def _consolidates(phase: Any) -> bool:
     return isinstance(phase, dict) and bool(phase.get("consolidate"))
+
+
+def _convention(kind: type) -> set[str]:
+    """Return the works whose convention this is, by its name."""
+    return set(CONVENTIONS.get(kind.__name__, (kind.__name__.lower(),))) & _works().keys()
 
 
 def _rule(settings: dict[str, Any]) -> set[str]:

@@ -271,7 +271,7 @@ ONE = Phase(1, 10)
     [
         ({"state": None}, "`state` must be of type MultiTask"),
         ({"phase": [ONE]}, "`phase` must be of type Phase"),
-        ({"phase": Phase(2, 10)}, "`task` must be one of 0, ..., 1"),
+        ({"phase": Phase(2, 10)}, "`task` must be a task of 0, ..., 1"),
         ({"phase": Phase(1, 10, until=0.1)}, "`phase: until` must be left out"),
         ({"phase": Phase(1, 10, interleave=(1, 1, 0))}, "`phase: interleave` must be left out"),
         ({"phase": Phase(1, 10, replay={0: 0.1}), "control": "replay"}, "`phase: replay` must be left out"),

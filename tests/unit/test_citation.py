@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray
+from matplotlib.figure import Figure
 
 import tutelage as tl
 from tutelage.papers import catalogue
@@ -45,8 +46,11 @@ def test_the_software_comes_first_and_alone_by_default():
         ("goldt2019/linear", {"goldt2019"}),
         (catalogue()["couto2025/rank-maps"], {"couto2025"}),
         ("saad1995exact", {"saad1995exact"}),
+        (tl.conventions.Lee2021, {"lee2021"}),
+        (tl.conventions.SaadSolla1995(eta=1.0, K=1, M=1), {"saad1995exact", "saad1995online"}),
+        (tl.conventions.Setting, set()),
     ],
-    ids=range(14),
+    ids=range(17),
 )
 def test_of_what_was_used(thing, behind):
     assert keys(thing) == {"tutelage"} | behind
@@ -66,6 +70,40 @@ def test_of_datasets():
     assert keys(held) == {"tutelage", "lee2021", "lee2022", "kirkpatrick2017"} | ONLINE
 
 
+@pytest.mark.parametrize(
+    ("run", "engine", "behind"),
+    [
+        ("solve", "weights", set()),
+        ("simulate", None, {"lu2021", "arnaboldi2023"}),
+        ("simulate", "weights", set()),
+        ("fixed_point", None, {"biehl1996"}),
+    ],
+)
+def test_of_sweeps(run, engine, behind):
+    base = {
+        "student": {"activation": "linear"},
+        "teacher": {"activation": "linear"},
+        "time": {"alpha_max": 1.0, "points": 2},
+        "simulation": {"dim": 20, "replicas": 1} | ({"engine": engine} if engine else {}),
+    }
+    ds = tl.sweep(base, {"rule.lr": [0.1, 0.2]}, run=run, workers=1, progress=False)
+    assert keys(ds) == {"tutelage"} | ONLINE | behind
+
+
+def test_of_traces():
+    ds = tl.phase.trace(None, {"x": (0, 2)}, run=_large, points=2, halvings=1, workers=1)
+    assert keys(ds) == {"tutelage", "veiga2022"} | ONLINE
+
+
+def _large(x):
+    return x > 1
+
+
+def test_every_convention_has_its_paper():
+    for name in ("Goldt2019", "Arnaboldi2023", "Veiga2022", "Pezeshki2022", "Brea2023", "Couto2025"):
+        assert keys(getattr(tl.conventions, name)) == {"tutelage", name.lower()}
+
+
 def test_of_a_figure_and_of_its_data():
     made = catalogue()["couto2025/rank-maps"].run(inputs=(1, 2), hidden=(1,))
     assert keys(made) == {"tutelage", "couto2025"}
@@ -81,8 +119,10 @@ def test_of_a_figure_and_of_its_data():
         (3, "of builtins"),
         (np.dot, "of numpy"),
         (xarray.Dataset({"eg": ("alpha", [1.0])}), "say what made them"),
+        (xarray.DataArray([1.0]), "whole datasets"),
+        (Figure(), "its datasets"),
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_what_it_does_not_know(thing, sentence):
     with pytest.raises(tl.ArgumentError, match=sentence):

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+import xarray
 
 import tutelage as tl
 from tutelage.linear import (
@@ -86,6 +87,9 @@ def test_spectra_are_checked(arguments, name):
         ({"method": "finite", "lr": 0.1, "seed": -1}, "seed"),
         ({"method": "finite", "lr": 0.1, "z": np.ones((3, 3))}, "z"),
         ({"method": "finite", "lr": 0.1, "dynamics": "adam"}, "dynamics"),
+        ({"method": "flow", "dynamics": "ridge"}, "dynamics"),
+        ({"method": "descent", "lr": 0.1, "draws": 3}, "draws"),
+        ({"method": "ridge", "z": np.ones((30, 20))}, "z"),
         ({"method": "ridge", "penalty": fading()}, "penalty"),
         ({"method": "flow", "penalty": 0.5}, "penalty"),
         ({"method": "flow", "penalty": lambda i: -1.0}, "penalty"),
@@ -255,3 +259,15 @@ def test_curves_are_made_again_from_their_file_alone(made, own, tmp_path):
     for name in own:
         with pytest.raises(tl.ArgumentError, match=f"`{name}` must be given again"):
             tl.rerun(once)
+
+
+def test_stacked_curves_are_not_made_again():
+    curves = [learning_curve(two_scale(n=20, d=12, p=5, kappa=k), [1, 3], lr=0.2) for k in (2, 3)]
+    with pytest.raises(tl.ArgumentError, match="one problem"):
+        tl.rerun(xarray.concat(curves, "kappa"))
+
+
+def test_what_no_verb_makes_again_is_refused_with_where_to_look():
+    made = tl.complexity.memorisation(20, noise=0.1, steps=[1], progress=False)
+    with pytest.raises(tl.ArgumentError, match=r"another verb that `tl\.rerun` lists"):
+        tl.rerun(made)

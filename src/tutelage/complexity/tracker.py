@@ -55,7 +55,8 @@ class Tracker:
         Their labels, of any kind.
     simpler : mapping of name to classifier, or sequence of classifiers, optional
         Simpler classifiers, each an object with ``predict(x)``, a function of x, or the predicted labels (N,). Scores
-        (N, classes) count as the index of the largest.
+        (N, classes) count as the index of the largest. Information does not ask how labels are named; ``accuracy``
+        does: for scores, `y` should be 0, 1, ...
     train : (x, y), optional
         Samples of the training, for the same measures on them.
     at : array, optional

@@ -37,6 +37,8 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
 
 def _problem(ds: xarray.Dataset) -> Spectrum:
     """Return the problem that a dataset is of."""
+    if set(ds.dims) - {"t", "replica", "feature"}:
+        raise refuse("ds", "be a curve of one problem, as `learning_curve` returned it", "is several, stacked")
     fast = int(ds.attrs["fast"]) if "fast" in ds.attrs else None
     n, noise = int(ds.attrs["n"]), float(ds.attrs["noise"])
     return Spectrum(n, ds["eigenvalues"].values, noise, ds["teacher"].values, fast)

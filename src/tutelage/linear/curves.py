@@ -100,8 +100,8 @@ def learning_curve(
     Raises
     ------
     ArgumentError
-        A method, convention or dynamics that is not known; times that are negative, NaN or infinite; steps that
-        diverge; "fast_slow" of more than two scales.
+        A method, convention or dynamics that is not known, or an argument of another method; times that are negative,
+        NaN or infinite; steps that diverge; "fast_slow" of more than two scales.
 
     Notes
     -----
@@ -125,6 +125,10 @@ def learning_curve(
     check_choice("dynamics", dynamics, FILTERS)
     if convention is not None and method != "fast_slow":
         raise refuse("convention", 'be None for other methods than "fast_slow"', f"is {convention!r} for {method!r}")
+    if method != "finite":
+        for name, given in {"dynamics": dynamics != "descent", "draws": draws is not None, "z": z is not None}.items():
+            if given:
+                raise refuse(name, 'be left out for other methods than "finite"', f"is given for {method!r}")
     if method == "finite":
         way = _way(spectrum, times, dynamics, lr, ridge, penalty)
         found, more = _finite(spectrum, times, way, draws, seed, z, progress)

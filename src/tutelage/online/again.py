@@ -65,6 +65,6 @@ def _settings(ds: Any) -> dict[str, Any]:
         pass
     raise refuse(
         "ds",
-        "be a dataset of `solve`, `simulate` or `fluctuations`",
-        f"is {type(ds).__name__} without their `settings`",
+        "be a dataset of `solve`, `simulate`, `fluctuations`, or of another verb that `tl.rerun` lists",
+        f"is {type(ds).__name__} of another kind",
     )
