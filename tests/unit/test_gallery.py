@@ -13,7 +13,7 @@ from tutelage.cli import main
 from tutelage.papers import catalogue
 
 DOCS = Path(tl.__file__).parents[2] / "docs" / "gallery"
-NAME, OTHER = "couto2025/rank-maps", "lee2021/feature-similarity"
+NAME, OTHER = "couto2025/rank-maps", "couto2025/few-samples"
 
 
 def test_figures_are_chosen_by_name_and_by_paper():
