@@ -37,9 +37,8 @@ from tutelage.kernels.orthant import (
     signs,
     signs_given,
     signs_given_two,
-    vectors,
 )
-from tutelage.kernels.signs import MOST, four_signs
+from tutelage.kernels.signs import MOST, four_signs, vectors
 
 Leaks = tuple[float, float, float]
 _NO_LEAK = (0.0, 0.0, 0.0)
@@ -172,7 +171,7 @@ def _mean_signs(n, mean, half, r, X, B, V):
             if weight != 0.0:
                 total += weight * signs(r[b, c])
     if n == 4 and all_signs != 0.0:
-        total += all_signs * four_signs(X, B, V, np.empty((4, MOST)))
+        total += all_signs * four_signs(r, X, B, V, np.empty((4, MOST)))
     return total
 
 

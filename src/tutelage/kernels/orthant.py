@@ -29,7 +29,7 @@ import math
 import numpy as np
 from numba import njit
 
-from tutelage.kernels.signs import _dot
+from tutelage.kernels.signs import NOISE, _dot
 
 ERF, LINEAR, RELU = 0, 1, 2  # codes of the activations that have closed forms
 ONE = 3  # the constant 1 in place of an activation
@@ -43,48 +43,21 @@ CODES = {  # by the kind of an activation
     "sign": SIGN,
 }
 
-_APART = 1e-14  # least distance of a field from the span of the others
-_NOISE = 4e-15  # a squared distance below this is rounding
-
 
 @njit(cache=True, error_model="numpy")
 def correlations(C: np.ndarray, n: int, r: np.ndarray) -> None:
-    """Write the correlations of the first n fields of covariance C into r; zero variance counts as independent."""
+    """Write the correlations of the first n fields of covariance C into r; zero variance counts as independent.
+
+    Fields at a squared distance of rounding coincide, or are opposite.
+    """
     for i in range(n):
         r[i, i] = 1.0
         for j in range(i):
             scale = math.sqrt(C[i, i] * C[j, j])
             rho = C[i, j] / scale if scale > 0.0 else 0.0
-            r[i, j] = r[j, i] = min(1.0, max(-1.0, rho))
-
-
-@njit(cache=True, error_model="numpy")
-def vectors(r: np.ndarray, n: int, X: np.ndarray) -> None:
-    """Factor r[:n, :n] = X X^T by Cholesky with pivoting; rows are kept at least _APART from each other's span."""
-    distance2, done = np.empty(4), np.empty(4, np.bool_)
-    for i in range(4):
-        distance2[i], done[i] = 1.0, False
-        for c in range(4):
-            X[i, c] = 0.0
-    for column in range(n):
-        pivot = -1
-        for i in range(n):
-            if not done[i] and (pivot < 0 or distance2[i] > distance2[pivot]):
-                pivot = i
-        done[pivot] = True
-        if distance2[pivot] < _NOISE:
-            X[pivot, column] = _APART
-            continue
-        X[pivot, column] = math.sqrt(distance2[pivot])
-        for i in range(n):
-            if not done[i]:
-                dot = 0.0
-                for c in range(column):
-                    dot += X[i, c] * X[pivot, c]
-                X[i, column] = (r[i, pivot] - dot) / X[pivot, column]
-                distance2[i] -= X[i, column] ** 2
-    for i in range(n, 4):  # absent fields: orthogonal to all
-        X[i, i] = 1.0
+            if 1.0 - abs(rho) < 0.5 * NOISE:
+                rho = 1.0 if rho > 0.0 else -1.0
+            r[i, j] = r[j, i] = rho
 
 
 @njit(cache=True, error_model="numpy")

@@ -19,7 +19,7 @@ nearest plane of two other fields. Gauss and Legendre's rule on :math:`[-\Phi, \
   u all but lies in such a plane;
 * y with :math:`\cos\phi = 1/\cosh y`: analytic for :math:`|\mathrm{Im}\, y| < \pi/2` whatever the fields.
 
-Both are known to lose a factor :math:`\rho^4` with each node, :math:`\rho` the size of the ellipse in which the
+With each node the error falls by a factor :math:`\rho^4`, :math:`\rho` the size of the ellipse in which the
 integrand is analytic. The lead and the variable with the largest :math:`\rho` are taken, and as many nodes as make the
 error of the order of rounding: 5 to 14 for generic fields, 30 for two pairs of fields at 1 percent of distance, 108 at
 most, for two pairs that coincide.
@@ -34,6 +34,8 @@ from numba import njit
 
 from tutelage.kernels.elementary import _fma, _inlined, _polynomial, exp
 
+_APART = 1e-14  # least distance of a field from the span of the others
+NOISE = 4e-15  # a squared distance below this is rounding
 ATAN_TAIL = (
     -0.019227558112916526,
     0.03927523547731399,
@@ -90,43 +92,69 @@ def _others(p: int) -> tuple[int, int, int]:
 
 
 @njit(cache=True, error_model="numpy")
-def _along(X: np.ndarray, V: np.ndarray, p: int, n2: float, u: np.ndarray) -> tuple[float, float]:
-    """Write the part u of field p in the span of the others; return its length and the field's distance from it."""
-    height = _dot(X[p], V[p])
-    for c in range(4):
-        u[c] = X[p, c] - height / n2 * V[p, c]
-    return math.sqrt(_dot(u, u)), abs(height) / math.sqrt(n2)
+def vectors(r: np.ndarray, n: int, X: np.ndarray, last: int = -1) -> float:
+    """Factor r[:n, :n] = X X^T by Cholesky with pivoting, one field the `last` if wanted, in which column n - 1 is its.
+
+    Rows are kept at least _APART from each other's span. Returns the volume that all fields but the last of them span.
+    """
+    distance2, done = np.empty(4), np.empty(4, np.bool_)
+    volume = 1.0
+    for i in range(4):
+        distance2[i], done[i] = 1.0, False
+        for c in range(4):
+            X[i, c] = 0.0
+    for column in range(n):
+        pivot = -1
+        for i in range(n):
+            if not done[i] and (i != last or column == n - 1) and (pivot < 0 or distance2[i] > distance2[pivot]):
+                pivot = i
+        done[pivot] = True
+        X[pivot, column] = math.sqrt(distance2[pivot]) if distance2[pivot] >= NOISE else _APART
+        if column < n - 1:
+            volume *= X[pivot, column]
+        if distance2[pivot] < NOISE:
+            continue
+        for i in range(n):
+            if not done[i]:
+                dot = 0.0
+                for c in range(column):
+                    dot += X[i, c] * X[pivot, c]
+                X[i, column] = (r[i, pivot] - dot) / X[pivot, column]
+                distance2[i] -= X[i, column] ** 2
+    for i in range(n, 4):  # absent fields: orthogonal to all
+        X[i, i] = 1.0
+    return volume
 
 
 @njit(cache=True, error_model="numpy")
-def _plan(X: np.ndarray, B: np.ndarray, V: np.ndarray, u: np.ndarray) -> tuple[int, bool, float]:
-    """Return the lead, whether v is the variable (else y), and sinh(log rho)^2; the lead is -1 for an average of 0."""
-    lead, best = 0, -1.0
-    highest, top, furthest = 0, -1.0, 1.0
+def _size(near2: float, length: float, height: float) -> float:
+    """Return sinh(log rho)^2 of the first variable, with near2 = a^2."""
+    more = 2.0 * height * (1.0 + height) / (length * length)
+    return 0.5 * (more + math.sqrt(more * more + 4.0 * near2 * (1.0 + more)))
+
+
+@njit(cache=True, error_model="numpy")
+def _lead(X: np.ndarray, B: np.ndarray, V: np.ndarray) -> int:
+    """Return the field to free; -1 if there is one uncorrelated with all others, which makes the average 0."""
+    lead, best, highest, top = 0, -1.0, 0, -1.0
     for p in range(4):
         n2 = _dot(V[p], V[p])
-        length, height = _along(X, V, p, n2, u)
-        if length < 1e-100:
-            return -1, True, 0.0
-        near2 = 1.0
-        for t in _others(p):
-            q, s = -1, -1
-            for other in _others(p):
-                if other != t:
-                    q, s = s, other
-            distance = _dot(V[t], V[p]) / length
-            near2 = min(near2, distance * distance / (n2 * _dot(B[q, s], B[q, s])))
-        more = 2.0 * height * (1.0 + height) / (length * length)
-        size = 0.5 * (more + math.sqrt(more * more + 4.0 * near2 * (1.0 + more)))
+        volume = _dot(X[p], V[p])
+        length2 = 0.0
+        for c in range(4):
+            length2 += (X[p, c] - volume / n2 * V[p, c]) ** 2
+        if length2 < 1e-200:
+            return -1
+        height, near2 = abs(volume) / math.sqrt(n2), 1.0
+        q, s, t = _others(p)
+        for b, c, d in ((q, s, t), (q, t, s), (s, t, q)):
+            near2 = min(near2, _dot(V[d], V[p]) ** 2 / (length2 * n2 * _dot(B[b, c], B[b, c])))
+        size = _size(near2, math.sqrt(length2), height)
         if size > best:
             lead, best = p, size
         if height > top:
-            highest, top, furthest = p, height, length
-    if best < WELL:
-        size = (0.5 * math.pi / math.log((1.0 + furthest) / top)) ** 2
-        if size > best:
-            return highest, False, size
-    return lead, True, best
+            highest, top = p, height
+    return lead if best > WELL else highest
 
 
 @njit(cache=True, error_model="numpy")
@@ -164,38 +192,70 @@ def _integrate(n: int, c: float, s2: float, alpha: float, beta: float, volume: f
 
 
 @njit(cache=True, error_model="numpy")
-def four_signs(X: np.ndarray, B: np.ndarray, V: np.ndarray, path: np.ndarray) -> float:
-    """Return <sign sign sign sign> of the fields whose unit vectors are the rows of X.
+def _wedges(X: np.ndarray, p: int, length: float, given: np.ndarray) -> float:
+    """Write (c, s^2, alpha, beta) of the other fields q into rows of `given`, and return a^2; p is last in X."""
+    near2 = 1.0
+    for q in _others(p):
+        c = _dot3(X, q, X, p) / length
+        s2 = 0.0
+        for i in range(3):
+            s2 += (X[q, i] - c * X[p, i] / length) ** 2
+        alpha, beta = 1.0, 0.0
+        first, second = np.empty(3), np.empty(3)
+        cross = first
+        for s in _others(p):
+            if s != q:
+                cross[0] = X[q, 1] * X[s, 2] - X[q, 2] * X[s, 1]
+                cross[1] = X[q, 2] * X[s, 0] - X[q, 0] * X[s, 2]
+                cross[2] = X[q, 0] * X[s, 1] - X[q, 1] * X[s, 0]
+                volume, area2 = 0.0, 0.0
+                for i in range(3):
+                    volume += X[p, i] * cross[i] / length
+                    area2 += cross[i] * cross[i]
+                near2 = min(near2, volume * volume / area2)
+                alpha *= volume
+                cross = second
+        for i in range(3):
+            beta += first[i] * second[i]
+        given[q, 0], given[q, 1], given[q, 2], given[q, 3] = c, s2, alpha, beta
+    return near2
+
+
+@njit(cache=True, error_model="numpy")
+def _dot3(X: np.ndarray, p: int, Y: np.ndarray, q: int) -> float:
+    return X[p, 0] * Y[q, 0] + X[p, 1] * Y[q, 1] + X[p, 2] * Y[q, 2]
+
+
+@njit(cache=True, error_model="numpy")
+def four_signs(r: np.ndarray, X: np.ndarray, B: np.ndarray, V: np.ndarray, path: np.ndarray) -> float:
+    """Return <sign sign sign sign> of four fields.
 
     Parameters
     ----------
-    X, B, V : array, shapes (4, 4), (4, 4, 6), (4, 4)
-        Vectors and their exterior products, see :mod:`tutelage.kernels.orthant`.
+    r, X, B, V : array, shapes (4, 4), (4, 4), (4, 4, 6), (4, 4)
+        Correlations, vectors and their exterior products, see :mod:`tutelage.kernels.orthant`; these choose the lead.
+        The rest is read off vectors with the lead as the last, where its parts u and e are known to rounding.
     path : array, shape (4, MOST)
         Room to work in.
     """
-    u = np.empty(4)
-    p, rational, size = _plan(X, B, V, u)
+    p = _lead(X, B, V)
     if p < 0:
         return 0.0
-    wanted = ACCURACY / math.asinh(math.sqrt(size))
+    Y, given = np.empty((4, 4)), np.empty((4, 4))
+    volume = vectors(r, 4, Y, p)
+    length, height = math.sqrt(_dot3(Y, p, Y, p)), Y[p, 3]
+    if length < 1e-100:
+        return 0.0
+    size = _size(_wedges(Y, p, length, given), length, height)
+    other = (0.5 * math.pi / math.log((1.0 + length) / height)) ** 2 if size < WELL else 0.0
+    wanted = ACCURACY / math.asinh(math.sqrt(max(size, other)))
     order = 0
     while ORDERS[order] < wanted and order < ORDERS.shape[0] - 1:
         order += 1
-    n2 = _dot(V[p], V[p])
-    length, height = _along(X, V, p, n2, u)
-    n = _path(rational, order, length, height, path)
+    n = _path(size >= other, order, length, height, path)
     path[3, :n] = 0.0
     for q in _others(p):
-        s, t = -1, -1
-        for other in _others(p):
-            if other != q:
-                s, t = t, other
-        c, s2 = _dot(u, X[q]) / length, 0.0
-        for i in range(4):
-            s2 += (X[q, i] - c / length * u[i]) ** 2
-        alpha = -_dot(V[s], V[p]) * _dot(V[t], V[p]) / (n2 * length * length)
-        _integrate(n, c, s2, alpha, _dot(B[q, s], B[q, t]), math.sqrt(n2), path)
+        _integrate(n, given[q, 0], given[q, 1], given[q, 2], given[q, 3], volume, path)
     total = 0.0
     for node in range(n):
         total += path[3, node]
