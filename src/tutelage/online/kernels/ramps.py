@@ -58,7 +58,7 @@ def _few(S, size, y, z, mean, half, r, arc):
 
 
 @njit(cache=True, error_model="numpy")
-def _drift(C, a, i, mean, half, r, arc, deviation, drift, slope):
+def _drift(C, a, i, mean, half, r, arc, deviation, drift):
     """Write sum_c a_c I3(i, n, c) for all n, and return sum_c a_c I2(i, c)."""
     P = C.shape[0]
     drift[:P] = 0.0
@@ -186,7 +186,7 @@ def ramp_averages(C, a, model, K, drift, spread, slope):
     for i in range(K):
         slope[i] = 0.0
         drift[i] = 0.0
-        both = _drift(C, a, i, mean, half, r, arc, deviation, drift[i], slope)
+        both = _drift(C, a, i, mean, half, r, arc, deviation, drift[i])
         if model.lr == 0.0:
             drift[i] = 0.0
         if model.lr_readout != 0.0:
