@@ -22,7 +22,8 @@ nearest plane of two other fields. Gauss and Legendre's rule on :math:`[-\Phi, \
 With each node the error falls by a factor :math:`\rho^4`, :math:`\rho` the size of the ellipse in which the
 integrand is analytic. The lead and the variable with the largest :math:`\rho` are taken, and as many nodes as make the
 error of the order of rounding: 3 to 10 for random fields in six dimensions, 30
-for two pairs of fields at 1 percent of distance, 180 at most, for two pairs that coincide. Where fields are a distance d apart, rounding of their correlations alone makes an
+for two pairs of fields at 1 percent of distance, 180 at most, for two pairs that coincide.
+Where fields are a distance d apart, rounding of their correlations alone makes an
 error of about 1e-17 / d.
 """
 
