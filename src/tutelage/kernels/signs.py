@@ -63,7 +63,7 @@ WELL = 0.3  # of sinh(log rho)^2: from there on the second variable is not looke
 
 @_inlined
 def arctangent(x: float, y: float) -> float:
-    """atan(x / y) for y >= 0, within 2 ulp; 0 at the origin. Branch-free, for loops that LLVM vectorises."""
+    """atan(x / y) for y >= 0; 0 at the origin. Branch-free, for loops that LLVM vectorises."""
     size = math.fabs(x)
     small = size if size < y else y
     large = y if size < y else size
