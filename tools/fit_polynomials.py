@@ -82,6 +82,11 @@ def asin_tail(z: mp.mpf) -> mp.mpf:
     return mp.hyp3f2(1, mp.mpf(3) / 2, mp.mpf(3) / 2, 2, mp.mpf(5) / 2, z) / 6
 
 
+def atan_tail(z: mp.mpf) -> mp.mpf:
+    """(atan(s) / s - 1) / z with z = s^2."""
+    return -mp.hyp2f1(1, mp.mpf(3) / 2, mp.mpf(5) / 2, -z) / 3
+
+
 def erf_tail(z: mp.mpf) -> mp.mpf:
     """(erf(x) / x - 2/sqrt(pi)) / z with z = x^2."""
     return -2 / mp.sqrt(mp.pi) / 3 * mp.hyp2f2(1, mp.mpf(3) / 2, 2, mp.mpf(5) / 2, -z)
@@ -97,6 +102,7 @@ if __name__ == "__main__":
     remez("SIN_TAIL", sin_tail, 0, 1 / 64, 5)
     remez("COS_TAIL", cos_tail, 0, 1 / 64, 6)
     remez("ASIN_TAIL", asin_tail, 0, 0.25, 12)
+    remez("ATAN_TAIL", atan_tail, 0, 0.17158, 10)  # tan(pi/8)^2
     remez("ERF_TAIL", erf_tail, 0, 1, 10)
     # erf = 1 - exp(p): an error of p counts with the factor erfc, which is why p may be poor where erfc is small.
     remez("LOG_ERFC", lambda x: mp.log(mp.erfc(x)), 0.98, 6, 17, mp.erfc)

@@ -159,3 +159,31 @@ def test_a_readout_alone_moves_by_pairs_and_leaves_the_rest(student, teacher):
         pair = [C[np.ix_([i, c], [i, c])] for c in range(5)]
         means = [pairs.I2(student, student if c < 3 else teacher, pair[c]) for c in range(5)]
         assert abs(dv[i] + 0.6 * np.dot(a, means)) < 2e-13
+
+
+@pytest.mark.parametrize(
+    ("fields", "same"), [((0, 1, 1, 1), 2), ((0, 1, 0, 1), 2), ((0, 0, 1, 1), 2), ((0, 0, 0, 0), 1)]
+)
+def test_steps_of_repeated_fields_are_those_of_fewer(fields, same):
+    C = covariances(2, 100)
+    four, few = np.empty(100), np.empty(100)
+    derivative_averages(np.ascontiguousarray(C[:, fields][:, :, fields]), CODES["relu"], four)
+    derivative_averages(C, CODES["relu"], few)
+    assert np.abs(four - (few if same == 2 else 0.5)).max() < 1e-13
+
+
+@pytest.mark.parametrize("gap", [1.0, 1e-2, 0.0])
+@pytest.mark.parametrize(("student", "teacher"), [("relu", "relu"), ("leaky_relu(0.2)", "relu"), ("relu", "linear")])
+def test_shared_integrals_add_up_to_the_averages_one_by_one(student, teacher, gap):
+    rng = np.random.default_rng(6)
+    T = rng.standard_normal((2, 9))
+    state = tl.Overlaps.from_weights(T[[0, 1, 0]] + gap * rng.standard_normal((3, 9)), T, [1.0, -0.7, 1.3], [0.9, 1.2])
+    rule = tl.OnlineSGD(student, teacher, lr=1.0, noise=0.3)
+    more = velocity(rule, state)[1] - velocity(tl.OnlineSGD(student, teacher, lr=1.0, terms="flow"), state)[1]
+    C, a, names = state.covariance, state.signed_readout, (student,) * 3 + (teacher,) * 2
+    for i, k in itertools.product(range(3), range(3)):
+        total = rule.noise**2 * pairs.J2(student, student, C[np.ix_([i, k], [i, k])])
+        for c, d in itertools.product(range(5), range(5)):
+            four = C[np.ix_([i, k, c, d], [i, k, c, d])][None]
+            total += a[c] * a[d] * compiled(2, (student, names[c], names[d]), four)[0]
+        assert abs(more[i, k] - a[i] * a[k] * total) < (1e-12 if gap else 1e-7)

@@ -30,11 +30,15 @@ from tutelage.kernels.orthant import (
     ONE,
     RELU,
     STEP,
-    _correlations,
-    _exterior,
-    _moment,
-    _vectors,
+    correlations,
+    edge,
+    exterior,
+    rest,
+    signs,
+    signs_given,
+    signs_given_two,
 )
+from tutelage.kernels.signs import MOST, four_signs, vectors
 
 Leaks = tuple[float, float, float]
 _NO_LEAK = (0.0, 0.0, 0.0)
@@ -124,21 +128,69 @@ def _product(C: np.ndarray, n: int, terms: np.ndarray, y: int, z: int) -> float:
     """Return < prod_i (terms_0i + terms_1i theta(x_i)) x_y x_z >, x_y and x_z scaled to unit variance; -1 for none."""
     r, X = np.zeros((4, 4)), np.empty((4, 4))
     B, V = np.empty((4, 4, 6)), np.empty((4, 4))
-    _correlations(C, n, r)
-    _vectors(r, n, X)
-    det = _exterior(X, B, V)
-    S = np.empty(4, np.int64)
-    total = 0.0
-    for kept in range(1 << n):  # bit i: the step of field i
-        size, weight = 0, 1.0
-        for i in range(n):
-            step = (kept >> i) & 1
-            weight *= terms[step, i]
-            S[size] = i
-            size += step
-        if weight != 0.0:
-            total += weight * _moment(S, size, y, z, r, X, B, V, det)
+    correlations(C, n, r)
+    det = 0.0
+    if n == 4 or (n == 3 and y >= 0 and z < 0):
+        vectors(r, n, X)
+        det = exterior(X, B, V)
+    mean, half = np.empty(n), np.empty(n)  # of each factor mean + half sign(x_i)
+    for i in range(n):
+        half[i] = 0.5 * terms[1, i]
+        mean[i] = terms[0, i] + half[i]
+    if y < 0:
+        return _mean_signs(n, mean, half, r, X, B, V)
+    if z < 0:
+        return _one_factor(n, mean, half, y, r, B, V)
+    total = r[y, z] * _mean_signs(n, mean, half, r, X, B, V)
+    for b in range(n):
+        for c in range(b):
+            if half[b] != 0.0 and half[c] != 0.0:
+                left = 1.0
+                for i in range(n):
+                    left *= mean[i] if i not in (b, c) else 1.0
+                if n == 4:
+                    d, e = rest(b, c)
+                    if half[d] != 0.0 and half[e] != 0.0:
+                        left += half[d] * half[e] * signs_given_two(B, V, det, b, c)
+                total += 2 / math.pi * half[b] * half[c] * edge(r[b, c], r[y, b], r[y, c], r[z, b], r[z, c]) * left
     return total
+
+
+@njit(cache=True, error_model="numpy")
+def _mean_signs(n, mean, half, r, X, B, V):
+    """Return < prod_i (mean_i + half_i sign(x_i)) >."""
+    total, all_signs = 1.0, 1.0
+    for i in range(n):
+        total *= mean[i]
+        all_signs *= half[i]
+    for b in range(n):
+        for c in range(b):
+            weight = half[b] * half[c]
+            for i in range(n):
+                weight *= mean[i] if i not in (b, c) else 1.0
+            if weight != 0.0:
+                total += weight * signs(r[b, c])
+    if n == 4 and all_signs != 0.0:
+        total += all_signs * four_signs(r, X, B, V, np.empty((4, MOST)))
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def _one_factor(n, mean, half, y, r, B, V):
+    """Return < x_y prod_i (mean_i + half_i sign(x_i)) >."""
+    total = 0.0
+    for b in range(n):
+        left = 1.0
+        for i in range(n):
+            left *= mean[i] if i != b else 1.0
+        for c in range(n):
+            for d in range(c):
+                if b not in (c, d):
+                    weight = half[c] * half[d] * (mean[6 - b - c - d] if n == 4 else 1.0)
+                    if weight != 0.0:
+                        left += weight * signs_given(B, V, c, d, b)
+        total += r[y, b] * half[b] * left
+    return math.sqrt(2 / math.pi) * total
 
 
 @njit(cache=True, error_model="numpy")

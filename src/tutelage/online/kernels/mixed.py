@@ -10,6 +10,7 @@ from numba import njit
 from tutelage.kernels.averages import average
 from tutelage.kernels.orthant import LEAKY, LINEAR, ONE
 from tutelage.online.kernels.model import SIGNATURE, assemble, unpack
+from tutelage.online.kernels.ramps import is_ramp, ramp_averages
 
 
 @njit(cache=True, error_model="numpy")
@@ -108,5 +109,8 @@ def mixed_velocity(y, model, student, teacher, C, a, work, dy):
     K = C.shape[0] - model.T.shape[0]
     unpack(y, model, C, a, K)
     drift, spread, slope = work[:K], work[K : 2 * K], work[2 * K]
-    _averages(C, a, model, K, drift, spread, slope)
+    if is_ramp(model.student) and is_ramp(model.teacher):
+        ramp_averages(C, a, model, K, drift, spread, slope)
+    else:
+        _averages(C, a, model, K, drift, spread, slope)
     assemble(model, C, a, K, drift, spread, slope, dy)
