@@ -212,3 +212,20 @@ def test_sincos_at_the_quarters() -> None:
     u = [0.0, 0.25, 0.5, 0.75]
     assert evaluated("sin_2pi", u).tolist() == [0.0, 1.0, 0.0, -1.0]
     assert evaluated("cos_2pi", u).tolist() == [1.0, 0.0, -1.0, 0.0]
+
+
+def test_arctangent_of_two_numbers_against_mpmath():
+    from tutelage.kernels.signs import arctangent
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(4000) * 10.0 ** rng.uniform(-200, 100, 4000)
+    y = np.abs(x) * 10.0 ** rng.choice([rng.uniform(-20, 20), 0.0, 0.38], 4000) * rng.uniform(0.5, 2.0, 4000)
+    worst = 0.0
+    with mp.workdps(40):
+        for a, b in zip(x.tolist(), y.tolist(), strict=True):
+            exact = mp.atan2(mp.mpf(a), mp.mpf(b))
+            worst = max(worst, float(abs(arctangent(a, b) - exact) / abs(exact)))
+    print(f"largest relative error of the arctangent: {worst / 2.0**-52:.2f} units of 2^-52")
+    assert worst < 2 * 2.0**-52
+    assert arctangent(0.0, 0.0) == arctangent(0.0, 1.0) == 0.0
+    assert arctangent(3.0, 0.0) == -arctangent(-3.0, 0.0) == math.pi / 2
