@@ -322,7 +322,7 @@ def test_rerun(tmp_path: Path) -> None:
     refused("ds", "Dataset", lambda: tl.rerun(ode.drop_attrs()))
     refused("ds", "Dataset", lambda: tl.rerun(ode.assign_attrs(settings="lost")))
     refused("ds", "Dataset", lambda: tl.rerun(ode.assign_attrs(settings=json.dumps({"view": "window"}))))
-    refused("ds", "`simulate` or `fluctuations`, but is Dataset", lambda: tl.rerun(ode.drop_attrs()))
+    refused("ds", "another verb that `tl.rerun` lists, but is Dataset", lambda: tl.rerun(ode.drop_attrs()))
     refused("ds", "Q_start", lambda: tl.rerun(ode.drop_vars("Q_start")))
     refused("alpha", "-1", lambda: tl.rerun(ode, alpha=-1))
     refused("alpha", "nan", lambda: tl.state_at(ode, NAN))
