@@ -46,6 +46,7 @@ for versions in highest lowest-direct; do
     mkdir no-compilers-"$versions"
     run() { env -i HOME="$work" PATH="$work/no-compilers-$versions" XDG_CACHE_HOME="$work/cache-$versions" "$work/$versions/bin/tutelage" "$@"; }
     run doctor
+    [ "$versions" = highest ] && continue  # the tests run with these
     run demo -o "demo-$versions"
     test -s "demo-$versions/learning_curve.png"
     run sweep "$sweep" -j 2 -o "sweep-$versions"

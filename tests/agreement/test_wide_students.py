@@ -39,7 +39,14 @@ def sgd(rule: tl.OnlineSGD, law: Particles, alpha: np.ndarray, dim: int, runs: i
     [
         (tl.OnlineSGD("erf", lr=1.0), 7, 2, (1000, 3000), False),
         (tl.OnlineSGD("square", lr=0.5), 5, 2, (0, 1000), True),
-        (tl.OnlineSGD("relu", lr=1.0, lr_readout=1e-6, train="both", weight_decay=1e-4), 6, 1, (2000,), True),
+        pytest.param(
+            tl.OnlineSGD("relu", lr=1.0, lr_readout=1e-6, train="both", weight_decay=1e-4),
+            6,
+            1,
+            (2000,),
+            True,
+            marks=pytest.mark.slow,
+        ),
         (tl.OnlineSGD("erf", "tanh", lr=1.0), 4, 3, (0, 2000), False),
     ],
     ids=["erf", "square", "relu, both layers and decay", "erf learns tanh, one dimension off the teacher"],

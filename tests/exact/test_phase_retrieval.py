@@ -67,7 +67,7 @@ def test_the_noise_of_steps_about_a_random_start_is_that_of_the_diffusion(K):
     assert variance == pytest.approx(_diffusion(lr, K, sigma), rel=0.01)
 
 
-@pytest.mark.parametrize(("K", "lr", "noise"), [(1, 0.1, 0.3), (2, 0.3, 0.5)])
+@pytest.mark.parametrize(("K", "lr", "noise"), [(1, 0.1, 0.3), pytest.param(2, 0.3, 0.5, marks=pytest.mark.slow)])
 def test_runs_leave_sooner_than_their_equations_by_a_time_that_is_known(K, lr, noise):
     """Chain and equations from starts at the quantiles of their law: the mean times, within 3.5 standard errors."""
     N, T, times, starts, replicas = 1000, 0.05, np.arange(0, 70, 0.1), 20, 20
