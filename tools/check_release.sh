@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds sdist and wheel, installs the wheel in empty environments, with the newest and with the oldest dependencies
-# that pyproject.toml allows, and runs it there: from another folder, without compilers, on an empty cache.
+# that pyproject.toml allows, and runs it there: from another folder, without compilers, on an empty cache. With the
+# newest it is the self-test alone, with the oldest the demonstration and a sweep, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${1:-python3}

@@ -10,7 +10,7 @@ from tutelage.activations import activation
 from tutelage.gaussian import pairs
 from tutelage.gaussian.quadrature import product_average
 from tutelage.kernels.averages import averages, derivative_averages
-from tutelage.kernels.orthant import CODES
+from tutelage.kernels.codes import CODES
 from tutelage.online.kernels.mixed import mixed_velocity
 from tutelage.online.kernels.model import workspace
 from tutelage.online.vector import constants, start_vector, units

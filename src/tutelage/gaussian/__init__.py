@@ -134,7 +134,7 @@ def _way(name: str, units: list[Activation], derivatives: int) -> Callable[[np.n
 
 def _compiled(units: list[Activation], derivatives: int, C: np.ndarray) -> np.ndarray:
     from tutelage.kernels.averages import averages, derivative_averages
-    from tutelage.kernels.orthant import CODES
+    from tutelage.kernels.codes import CODES
 
     codes = [CODES[u.kind] for u in units]
     leaks = [u.parameters[0] if u.kind == "leaky_relu" else 0.0 for u in units]

@@ -23,13 +23,8 @@ import math
 import numpy as np
 from numba import njit
 
+from tutelage.kernels.codes import ERF, LEAKY, LINEAR, ONE, RELU, STEP
 from tutelage.kernels.orthant import (
-    ERF,
-    LEAKY,
-    LINEAR,
-    ONE,
-    RELU,
-    STEP,
     correlations,
     edge,
     exterior,
@@ -67,7 +62,7 @@ def average(C: np.ndarray, derivatives: int, student: int, first: int, second: i
     derivatives : int
         0, 1 or 2.
     student, first, second : int
-        Codes of :mod:`tutelage.kernels.orthant`. A differentiated step or sign gives NaN; ONE cannot be differentiated.
+        Codes of :mod:`tutelage.kernels.codes`. A differentiated step or sign gives NaN; ONE cannot be differentiated.
     leaks : (float, float, float)
         Of the leaky ones among these three.
     """

@@ -31,18 +31,6 @@ from numba import njit
 
 from tutelage.kernels.signs import NOISE, _dot
 
-ERF, LINEAR, RELU = 0, 1, 2  # codes of the activations that have closed forms
-ONE = 3  # the constant 1 in place of an activation
-LEAKY, STEP, SIGN = 4, 5, 6  # the last two have no derivative
-CODES = {  # by the kind of an activation
-    "erf": ERF,
-    "linear": LINEAR,
-    "relu": RELU,
-    "leaky_relu": LEAKY,
-    "step": STEP,
-    "sign": SIGN,
-}
-
 
 @njit(cache=True, error_model="numpy")
 def correlations(C: np.ndarray, n: int, r: np.ndarray) -> None:

@@ -63,7 +63,7 @@ def units(rule: OnlineSGD) -> tuple[Any, Any]:
 
 def constants(rule: OnlineSGD, state: Overlaps, step: float = 0.0) -> Any:
     """Return the constants of a run for the compiled kernels; `step` is that of the quadrature, if there is one."""
-    from tutelage.kernels.orthant import CODES
+    from tutelage.kernels.codes import CODES
     from tutelage.online.kernels.model import Model
 
     student, teacher, exact = rule.student, rule.teacher, way(rule) == "polynomial"

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from tutelage.kernels.averages import average
-from tutelage.kernels.orthant import LEAKY, LINEAR, ONE
+from tutelage.kernels.codes import LEAKY, LINEAR, ONE
 from tutelage.online.kernels.model import SIGNATURE, assemble, unpack
 from tutelage.online.kernels.ramps import is_ramp, ramp_averages
 

@@ -21,7 +21,7 @@ f8 = types.float64
 class Model(NamedTuple):
     """What stays constant during a run."""
 
-    student: int  # code of the activation, see kernels.orthant
+    student: int  # code of the activation, see kernels.codes
     teacher: int
     lr: float
     lr_readout: float

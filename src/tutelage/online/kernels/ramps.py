@@ -13,7 +13,8 @@ import math
 import numpy as np
 from numba import njit
 
-from tutelage.kernels.orthant import LEAKY, LINEAR, RELU, correlations, edge, exterior, signs, signs_given_two
+from tutelage.kernels.codes import LEAKY, LINEAR, RELU
+from tutelage.kernels.orthant import correlations, edge, exterior, signs, signs_given_two
 from tutelage.kernels.signs import MOST, four_signs, vectors
 
 PAIRS = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])  # the p-th and the (5 - p)-th make four

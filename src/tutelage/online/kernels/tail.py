@@ -22,7 +22,7 @@ import math
 import numpy as np
 from numba import njit
 
-from tutelage.kernels.orthant import ERF
+from tutelage.kernels.codes import ERF
 from tutelage.online.kernels.model import SIGNATURE
 
 _TAU = (0.5 - 0.5 / math.sqrt(3.0), 0.5 + 0.5 / math.sqrt(3.0))
