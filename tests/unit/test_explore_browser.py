@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,9 +15,14 @@ from tutelage.explore import page
 from tutelage.problem import build
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+REQUIRED = os.environ.get("TUTELAGE_BROWSER") == "required"  # a browser that is missing is a failure, not a skip
 if CHROMIUM is None:
-    pytest.skip("no Chromium here: apt-get install chromium", allow_module_level=True)
-sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright here: pip install playwright")
+    missing = "no Chromium here: apt-get install chromium"
+    pytest.fail(missing, pytrace=False) if REQUIRED else pytest.skip(missing, allow_module_level=True)
+if REQUIRED:
+    from playwright import sync_api
+else:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright here: pip install playwright")
 
 WAIT = 60_000  # milliseconds
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -131,3 +134,13 @@ def test_errors_of_the_command_are_one_line(problem: str, out: str, words: str, 
     assert words in said
     assert not Path("page.html").exists()
     assert Path("problem.toml").read_text() == problem
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("required", "INTERRUPTED"), ("", "NO_TESTS_COLLECTED")])
+def test_a_browser_that_is_required_may_not_be_missing(wanted: str, code: str) -> None:
+    browser = Path(__file__).with_name("test_explore_browser.py")
+    words = [sys.executable, "-m", "pytest", "-n", "0", "-q", "--collect-only", "-p", "no:cacheprovider", str(browser)]
+    there = os.environ | {"PATH": "", "TUTELAGE_BROWSER": wanted, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(words, env=there, cwd=browser.parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == pytest.ExitCode[code]
+    assert "no Chromium here" in done.stdout
