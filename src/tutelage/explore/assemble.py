@@ -14,7 +14,8 @@ from tutelage.kernels import dop853
 
 __all__ = ["assemble", "mathematics", "part", "words"]
 
-MATHEMATICS = ("averages.js", "tail.js", "dynamics.js", "switch.js", "random.js", "chain.js")
+AVERAGES = ("fields.js", "erf.js", "linear.js", "relu.js", "averages.js")
+MATHEMATICS = (*AVERAGES, "tail.js", "dynamics.js", "switch.js", "random.js", "chain.js")
 WORDS = ("setting.js", "export.js")  # from settings to starts and texts: also without a browser
 WINDOW = ("controls.js", "plot.js", "view.js", "one.js", "two.js")
 

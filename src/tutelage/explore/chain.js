@@ -12,7 +12,7 @@ const Chain = (() => {
   const valueAt = new Float64Array(FINE * LAST + 1), slopeAt = new Float64Array(FINE * LAST + 1);
 
   function fillTables() {
-    const rule = Averages.gaussLegendre(8), bell = (x) => Math.sqrt(2 / Math.PI) * Math.exp(-0.5 * x * x);
+    const rule = Fields.gaussLegendre(8), bell = (x) => Math.sqrt(2 / Math.PI) * Math.exp(-0.5 * x * x);
     for (let j = 0; j < valueAt.length; j++) {
       slopeAt[j] = bell(j / FINE);
       if (j === 0) continue;
