@@ -16,6 +16,7 @@ from scipy.stats import ks_2samp
 
 import tutelage as tl
 from tutelage.continual import MultiTask, Phase
+from tutelage.continual import simulate as simulate_phases
 from tutelage.continual import solve as solve_phases
 from tutelage.explore.assemble import mathematics, words
 from tutelage.online.equations import right_hand_side
@@ -218,21 +219,11 @@ def test_two_teachers() -> None:
     code = """(jobs) => jobs.map((s) => {
       const begin = Setting.startTwo(s), run = new Switch(s, begin, [s.first, s.second], Setting.phaseTimes(s));
       const status = run.advance(), python = Export.pythonTwo(s, begin);
-      return { status, begin, times: run.times.flat(), states: run.states, python };
+      return { status, times: run.times.flat(), states: run.states, python };
     })"""
     for s, found in zip(jobs, run(code, jobs), strict=True):
         assert found["status"] == 1
-        begin = found["begin"]
-        state = MultiTask(**{name: np.array(begin[name]) for name in ("Q", "R", "T", "heads", "readouts")})
-        rule = tl.OnlineSGD(
-            s["activation"],
-            lr=s["lr"],
-            lr_readout=s["lrReadout"],
-            train=s["train"],
-            noise=s["noise"],
-            weight_decay=s["decay"],
-        )
-        phases = [Phase(task=0, alpha=s["first"]), Phase(task=1, alpha=s["second"])]
+        rule, state, phases = two_of(s)
         ds = solve_phases(rule, state, phases, found["times"], rtol=1e-12, atol=1e-14)
         eg = np.array([each["errors"] for each in found["states"]])
         assert np.abs(eg / ds.eg.values - 1).max() < 1e-7
@@ -318,8 +309,8 @@ def test_replicas_side_by_side() -> None:
     rule, state = tl.OnlineSGD("erf", lr=0.5), random_state(2, 2, 3)
     code = f"""(job) => {{ {MODEL}
       const passed = [], m = model(job);
-      const given = {{ ...job, K: 2, y: begin(job), times: [0.5, 2, 3], seed: 7, replicas: 3 }};
-      const all = Chain.replicasOf(given, (x) => passed.push(x));
+      const given = {{ ...job, begin: job, times: [0.5, 2, 3], seed: 7, replicas: 3 }};
+      const all = Replicas.of(given, (x) => passed.push(x));
       while (!all.finished) all.advance(0);
       const alone = [0, 1, 2].map((i) => {{
         const one = new Chain.Replica(m, begin(job), job.N, 7, i);
@@ -330,8 +321,83 @@ def test_replicas_side_by_side() -> None:
     }}"""
     found = run(code, job_of(rule, state, N=3000))
     assert [each["index"] for each in found["passed"]] == [0, 1, 2]
-    assert found["passed"][-1]["errors"] == pytest.approx(found["alone"], rel=1e-12)
+    assert found["passed"][-1]["errors"] == [pytest.approx(found["alone"], rel=1e-12)]
     assert found["fraction"] == 1
+
+
+TWO = {"K": 2, "M": 2, "V": 0.4, "seed": 3, "dim": 40, "scale": 0.7, "headScale": 0.6}
+COURSE = """
+  const course = (s, number, seed = 7) => {
+    const begin = Setting.startTwo(s), models = begin.readouts.map((v) => Dynamics.makeModel(s, s.K, begin.T, v));
+    return new Replicas.Course(models, begin, Math.round(s.first * s.N), s.N, seed, number);
+  };
+  const seen = (one) => [...one.replica.state().slice(0, -one.heads[0].length), ...one.heads.flatMap((h) => [...h]),
+    ...one.errors()];
+"""
+
+
+def two_of(s: dict[str, Any]) -> tuple[tl.OnlineSGD, MultiTask, list[Phase]]:
+    """Return what Python makes of a setting of two teachers."""
+    begin = run("(s) => Setting.startTwo(s)", s)
+    rates = {"lr": s["lr"], "lr_readout": s["lrReadout"], "train": s["train"]}
+    rule = tl.OnlineSGD(s["activation"], noise=s["noise"], weight_decay=s["decay"], **rates)
+    state = MultiTask(**{name: np.array(begin[name]) for name in ("Q", "R", "T", "heads", "readouts")})
+    return rule, state, [Phase(task=0, alpha=s["first"]), Phase(task=1, alpha=s["second"])]
+
+
+@pytest.mark.parametrize(
+    ("activation", "train", "N", "V"),
+    [("erf", "both", 12, 0.4), ("relu", "both", 30, 1.0), ("linear", "first", 20, -0.8)],
+)
+def test_the_chain_of_two_teachers_has_the_law_of_pythons(activation: str, train: str, N: int, V: float) -> None:
+    """At the switch and after it, for all overlaps, both heads and both errors."""
+    count, lr = 800, 0.6 if activation == "erf" else 0.1
+    rule = tl.OnlineSGD(activation, lr=lr, lr_readout=lr / 2, train=train, noise=0.3, weight_decay=0.1)
+    s = TWO | settings_of(rule) | {"V": V, "N": N, "first": 1.5, "second": 2.0, "count": count}
+    code = f"""(s) => {{ {COURSE}
+      return Array.from({{ length: s.count }}, (_, i) => {{
+        const one = course(s, i), half = Math.round(s.first * s.N);
+        one.walk(half);
+        const at = seen(one);
+        one.walk(Math.round((s.first + s.second) * s.N) - half);
+        return [at, seen(one)];
+      }});
+    }}"""
+    ours, (rule, state, phases) = np.array(run(code, s)), two_of(s)
+    ds = simulate_phases(rule, state, phases, [1.5, 3.5], dim=N, replicas=count, seed=3)
+    theirs = np.concatenate([ds[name].values.reshape(count, 2, -1) for name in ("R", "Q", "heads", "eg")], 2)
+    moving = np.ptp(theirs, axis=0) > 1e-12
+    assert np.abs(ours - theirs[:1])[:, ~moving].max(initial=0) < 1e-12
+    p = np.array([ks_2samp(ours[:, t, i], theirs[:, t, i]).pvalue for t, i in np.argwhere(moving)])
+    assert len(p) >= 20
+    assert p.min() > 0.01 / len(p)
+    late = ours[:, 1, -2:], theirs[:, 1, -2:]
+    for task in (0, 1):  # what this would see: errors 20 % too large
+        assert ks_2samp(1.2 * late[0][:, task], late[1][:, task]).pvalue < 1e-3
+
+
+def test_the_chain_of_two_teachers_follows_the_equations_at_a_billion_dimensions() -> None:
+    N, steps = 10**9, 10_000
+    rule = tl.OnlineSGD("erf", lr=0.5, lr_readout=0.7, noise=0.1, train="both")
+    s = TWO | settings_of(rule) | {"N": N, "first": steps / N, "second": steps / N}
+    code = f"(s) => {{ {COURSE} const one = course(s, 0); one.walk({2 * steps}); return seen(one); }}"
+    found, (rule, state, phases) = np.array(run(code, s)), two_of(s)
+    ds = solve_phases(rule, state, phases, [2 * steps / N], rtol=1e-12, atol=1e-16)
+    theory = np.concatenate([ds[name].values[-1].ravel() for name in ("R", "Q", "heads", "eg")])
+    assert np.abs(found - theory).max() < 10 * np.sqrt(2 * steps) / N
+
+
+def test_times_of_the_chain_hold_the_switch_and_no_step_twice() -> None:
+    code = "([s, N]) => Setting.chainTimes(Setting.phaseTimes(s), N)"
+    s = {"first": 50, "second": 30}
+    for N in (2, 10, 1000):
+        times = run(code, [s, N])
+        steps = np.round(np.array(times) * N)
+        assert {50, 80} <= set(times)
+        assert steps[0] >= 1
+        assert (np.diff(steps) >= 1).all()
+    assert len(times) == 50
+    assert run(code, [s, 0.009]) == [80]  # the first phase has no step
 
 
 def test_asymptotes_are_those_of_python() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tutelage.explore import page
@@ -77,8 +78,8 @@ def changed(tab: Any, act: Callable[[], None], section: str = "one") -> tuple[st
     return before, curve(tab, section)
 
 
-def status_says(tab: Any, words: str) -> None:
-    sync_api.expect(tab.locator(".chain-status")).to_have_text(re.compile(words), timeout=WAIT)
+def status_says(tab: Any, words: str, section: str = "one") -> None:
+    sync_api.expect(tab.locator(f"#{section} .chain-status")).to_have_text(re.compile(words), timeout=WAIT)
 
 
 def labels_apart(tab: Any, section: str) -> None:
@@ -192,28 +193,64 @@ def test_copies_and_downloads(visit: Callable) -> None:
             assert len({row.count(",") for row in rows}) == 1
 
 
-def test_sgd_runs_in_the_page_and_stops(visit: Callable) -> None:
+@pytest.mark.parametrize(("section", "bands"), [("one", [1]), ("two", [2, 2])])
+def test_sgd_runs_in_the_page_and_stops(visit: Callable, section: str, bands: list[int]) -> None:
     tab = visit()
-    for name, value in (("K", "2"), ("alphaMax", "20"), ("N", "100"), ("replicas", "5")):
-        tab.fill(f'#one [name="{name}"]', value)
-    solved(tab)
-    tab.click('[data-do="simulate"]')
-    status_says(tab, "steps in ")
-    assert tab.locator("#one figure.curve path.band").count() == 1
-    assert tab.locator("#one figure.curve path.sgd").count() == 1
-    labels_apart(tab, "one")
-    tab.fill('#one [name="N"]', "1000000000")
-    tab.click('[data-do="simulate"]')
-    status_says(tab, "a second, .* (years|days|h|min) to go")
-    assert tab.locator("progress").is_visible()
+    tab.click(f"#tab-{section}")
+    times = {"one": {"alphaMax": "20"}, "two": {"first": "10", "second": "10"}}[section]
+    for name, value in ({"K": "2", "N": "100", "replicas": "5"} | times).items():
+        tab.fill(f'#{section} [name="{name}"]', value)
+    solved(tab, section)
+    tab.click(f'#{section} [data-do="simulate"]')
+    status_says(tab, "steps in ", section)
+    for figure, count in zip(("curve", "change"), bands, strict=False):
+        shapes = tab.locator(f"#{section} figure.{figure} path.band")
+        assert shapes.count() == count
+        assert all(shape.bounding_box()["height"] > 5 for shape in shapes.all())
+    assert "SGD at N = 100" in tab.get_attribute(f"#{section} figure.curve svg", "aria-label")
+    labels_apart(tab, section)
+    with tab.expect_download() as download:
+        tab.click(f'#{section} [data-do="csv"]')
+    rows = [line.split(",") for line in Path(download.value.path()).read_text("utf-8").splitlines()[1:]]
+    filled = [row[rows[0].index({"one": "sgd_eg_std", "two": "sgd_eg_2_std"}[section])] != "" for row in rows[1:]]
+    assert sum(filled) > 20
+    assert filled[-1]
+    tab.fill(f'#{section} [name="N"]', "1000000000")
+    assert tab.locator(f"#{section} path.band").count() == 0
+    tab.click(f'#{section} [data-do="simulate"]')
+    status_says(tab, "a second, .* (years|days|h|min) to go", section)
+    assert tab.locator(f"#{section} progress").is_visible()
     assert len(tab.workers) == 1
-    assert tab.locator('[data-do="stop"]').is_enabled()
-    tab.click('[data-do="stop"]')
-    assert "stopped" in tab.text_content(".chain-status")
-    assert not tab.locator("progress").is_visible()
-    tab.fill('#one [name="N"]', "2")
-    tab.click('[data-do="simulate"]')
-    assert "N must be at least" in tab.text_content(".chain-status")
+    tab.click(f'#{section} [data-do="stop"]')
+    assert "stopped" in tab.text_content(f"#{section} .chain-status")
+    assert not tab.locator(f"#{section} progress").is_visible()
+    tab.fill(f'#{section} [name="N"]', "2")
+    tab.click(f'#{section} [data-do="simulate"]')
+    assert "N must be at least" in tab.text_content(f"#{section} .chain-status")
+
+
+def test_the_band_of_two_teachers_is_that_of_python(visit: Callable) -> None:
+    """What the page runs, and writes as CSV, against what it copies as Python."""
+    tab = visit()
+    tab.click("#tab-two")
+    for name, value in {"first": "5", "second": "5", "N": "60", "replicas": "300", "noise": "0.2"}.items():
+        tab.fill(f'#two [name="{name}"]', value)
+    solved(tab, "two")
+    tab.click('#two [data-do="simulate"]')
+    status_says(tab, "steps in ", "two")
+    tab.click('#two [data-do="python"]')
+    there: dict[str, Any] = {}
+    exec(tab.input_value("#copied-two"), there)
+    with tab.expect_download() as download:
+        tab.click('#two [data-do="csv"]')
+    names, *rows = (line.split(",") for line in Path(download.value.path()).read_text("utf-8").splitlines()[1:])
+    sgd = there["simulate"](there["rule"], there["state"], there["phases"], [5, 10], dim=60, replicas=300, seed=1)
+    for i, row in enumerate((rows[99], rows[-1])):
+        for task in (0, 1):
+            mean, std = (float(row[names.index(f"sgd_eg_{task + 1}_{what}")]) for what in ("mean", "std"))
+            theirs = sgd.eg.values[:, i, task]
+            assert abs(mean - theirs.mean()) < 4 * np.hypot(std, theirs.std(ddof=1)) / np.sqrt(300)
+            assert std == pytest.approx(theirs.std(ddof=1), rel=0.35)
 
 
 def test_sgd_runs_where_there_are_no_workers(visit: Callable) -> None:
@@ -222,7 +259,7 @@ def test_sgd_runs_where_there_are_no_workers(visit: Callable) -> None:
     for name, value in (("K", "2"), ("alphaMax", "5"), ("N", "100")):
         tab.fill(f'#one [name="{name}"]', value)
     solved(tab)
-    tab.click('[data-do="simulate"]')
+    tab.click('#one [data-do="simulate"]')
     status_says(tab, "steps in ")
     assert tab.locator("#one figure.curve path.band").count() == 1
 

@@ -15,9 +15,9 @@ from tutelage.kernels import dop853
 __all__ = ["assemble", "mathematics", "part", "words"]
 
 AVERAGES = ("fields.js", "erf.js", "linear.js", "relu.js", "averages.js")
-MATHEMATICS = (*AVERAGES, "tail.js", "dynamics.js", "switch.js", "random.js", "chain.js")
+MATHEMATICS = (*AVERAGES, "tail.js", "dynamics.js", "switch.js", "random.js", "chain.js", "replicas.js")
 WORDS = ("setting.js", "export.js")  # from settings to starts and texts: also without a browser
-WINDOW = ("controls.js", "plot.js", "view.js", "one.js", "two.js")
+WINDOW = ("controls.js", "plot.js", "view.js", "sgd.js", "one.js", "two.js", "open.js")
 
 
 @cache

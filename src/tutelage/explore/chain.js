@@ -96,6 +96,7 @@ const Chain = (() => {
         for (let j = 0; j < count; j++) z[j] = source.normal();
         let error = sigma > 0 ? -sigma * source.normal() : 0;
         for (let n = 0; n < M; n++) {
+          if (vStar[n] === 0) continue; // of two teachers one is silent
           const row = F[n];
           let field = 0;
           for (let j = 0; j < M; j++) field += row[j] * z[j];
@@ -150,72 +151,23 @@ const Chain = (() => {
       this.count = P;
     }
 
+    /** Go on with another model of the same teachers, and its readouts, which steps change in place. */
+    teach(m, v) {
+      Object.assign(this, { m, v });
+    }
+
     /** The state vector (R, Q, v). */
-    state() {
-      const { A, F, m, v } = this, { K, M } = m, dot = (x, z) => x.reduce((sum, e, j) => sum + e * z[j], 0);
+    state(v = this.v) {
+      const { A, F } = this, dot = (x, z) => x.reduce((sum, e, j) => sum + e * z[j], 0);
       const R = A.map((row) => F.map((other) => dot(other, row))),
         Q = A.map((row) => A.map((other) => dot(row, other)));
       return Dynamics.vector(R, Q, [...v]);
     }
-  }
 
-  /** Replicas that go side by side, from one time to the next. `done(index, errors)` is called as times are passed. */
-  class Replicas {
-    constructor(m, y, N, times, seed, count, done) {
-      Object.assign(this, { m, N, done, index: 0, which: 0, walked: 0, errors: [] });
-      this.targets = times.map((alpha) => Math.round(alpha * N));
-      this.total = this.targets.at(-1) * count;
-      this.spent = 0;
-      this.replicas = Array.from({ length: count }, (_, number) => new Replica(m, y, N, seed, number));
+    /** The generalisation error, in a list, as replicas of several tasks have it. */
+    errors() {
+      return [Dynamics.error(this.state(), this.m)];
     }
-
-    get fraction() {
-      return this.total > 0 ? this.spent / this.total : 1;
-    }
-
-    get finished() {
-      return this.index === this.targets.length;
-    }
-
-    /** Walk until `until` (of performance.now) has passed, or to the end. */
-    advance(until) {
-      while (!this.finished) {
-        const left = this.targets[this.index] - this.walked, steps = Math.min(left, 1000);
-        this.replicas[this.which].walk(steps);
-        this.walked += steps;
-        this.spent += steps;
-        if (steps === left) this.pass();
-        if (performance.now() > until) return;
-      }
-    }
-
-    pass() { // the next replica, or the next time
-      this.errors.push(Dynamics.error(this.replicas[this.which].state(), this.m));
-      this.which++;
-      if (this.which === this.replicas.length) {
-        this.done(this.index, this.errors);
-        this.errors = [];
-        this.which = 0;
-        this.index++;
-      }
-      this.walked = this.index > 0 ? this.targets[this.index - 1] : 0;
-    }
-  }
-
-  /** Replicas from what a message can hold; `post` gets { index, errors } for each time that all have passed. */
-  function replicasOf(job, post) {
-    const m = Dynamics.makeModel(job.rule, job.K, job.T, job.vStar);
-    return new Replicas(m, job.y, job.N, job.times, job.seed, job.replicas, (index, errors) => post({ index, errors }));
-  }
-
-  /** In a worker: run to the end, and say how far it is. */
-  function work(job, post) {
-    const replicas = replicasOf(job, post);
-    while (!replicas.finished) {
-      replicas.advance(performance.now() + 100);
-      post({ fraction: replicas.fraction, steps: replicas.spent });
-    }
-    post({ finished: true });
   }
 
   /** Overlaps of `rows` (arrays of N numbers), divided by N. */
@@ -223,5 +175,5 @@ const Chain = (() => {
     return rows.map((row) => others.map((other) => row.reduce((sum, x, j) => sum + x * other[j], 0) / row.length));
   }
 
-  return { Replica, Replicas, replicasOf, work, erf, products };
+  return { Replica, erf, products };
 })();

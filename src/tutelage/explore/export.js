@@ -86,7 +86,7 @@ print(theory.eg)
     return `# From tutelage explore: two teachers, with a switch.
 import numpy as np
 import tutelage as tl
-from tutelage.continual import MultiTask, Phase, forgetting, solve, transfer
+from tutelage.continual import MultiTask, Phase, forgetting, simulate, solve, transfer
 
 # overlaps w.w'/N, heads and readouts at alpha = 0; units of both teachers stacked
 ${["Q", "R", "T", "heads", "readouts"].map((name) => matrix(name, begin[name])).join("\n")}
@@ -100,6 +100,7 @@ phases = [Phase(task=0, alpha=first), Phase(task=1, alpha=second)]
 theory = solve(rule, state, phases, alpha, rtol=${TIGHT.rtol}, atol=${TIGHT.atol})
 print(theory.eg)
 print(forgetting(theory), transfer(theory))
+# SGD itself: simulate(rule, state, phases, alpha, dim=${s.N}, replicas=${s.replicas}, seed=${s.chainSeed})
 `;
   }
 

@@ -17,7 +17,17 @@ const RATES = [
 ];
 const SEED = { least: 0, most: 2 ** 53 - 1, whole: true };
 
-class OneTeacher extends View {
+/** "from 0.2 at α = 0.1 to 0.01 at α = 100". */
+function between(alpha, eg) {
+  return [["from", 0], ["to", alpha.length - 1]].map(([word, i]) =>
+    `${word} ${Plot.words(eg[i])} at α = ${Plot.words(alpha[i])}`).join(" ");
+}
+
+const DEFAULT_ONE = { K: 3, M: 2, activation: "erf", train: "first", lr: 0.5, lrReadout: 0.5, noise: 0.05, decay: 0,
+  v: 1, vStar: 1, scale: 0.1, seed: 0, dim: 784, teacher: "random", start: null, alphaMin: 0.1, alphaMax: 1000,
+  N: 1000, replicas: 10, chainSeed: 0 };
+
+class OneTeacher extends Simulated {
   constructor(section, given) {
     super(section, "learning-curve");
     this.setting = { ...DEFAULT_ONE, ...given };
@@ -28,8 +38,7 @@ class OneTeacher extends View {
       const s = self.setting, drawn = ["K", "M", "v", "vStar", "scale", "seed", "dim", "teacher"];
       if (file && drawn.includes(name) && s.from === "file") self.controls.set({ from: "random" });
       s.start = s.from === "file" ? file : null;
-      self.stop();
-      self.sgd = null;
+      self.drop();
       self.changed();
     };
     this.controls = Controls.build(this.find("form.controls"), [
@@ -55,19 +64,14 @@ class OneTeacher extends View {
         { name: "alphaMin", label: "first α", hint: "α = steps / N", least: 1e-12 },
         { name: "alphaMax", label: "last α", min: 1, max: 1e5, log: true, least: 1e-11 }] },
     ], this.setting, change);
-    this.chainControls = Controls.build(this.find("form.chain"), [{ controls: [
-      { name: "N", label: "N of SGD", hint: "K + M to 10⁹: a step costs the same for any N", min: 10, max: 1e9,
-        log: true, most: 1e9, least: 1, whole: true },
-      { name: "replicas", label: "runs", hint: "the band is mean ± standard deviation", least: 1, most: 1000,
-        whole: true },
-      { name: "chainSeed", label: "seed of SGD", hint: "of the examples", ...SEED }] }], this.setting,
-      () => { this.stop(); this.sgd = null; this.draw(); });
+    this.buildChain("K + M to 10⁹: a step costs the same for any N");
     this.changed();
   }
 
   solve() {
     const s = this.setting;
     if (!(s.alphaMax > s.alphaMin)) {
+      this.begin = null;
       this.find(".status").textContent = "the last α must be above the first";
       return;
     }
@@ -97,17 +101,19 @@ class OneTeacher extends View {
     if (flat) marks.push({ y: flat.eg, from: flat.from, to: s.alphaMax, label: `plateau\n${Plot.words(flat.eg)}` });
     if (end) marks.push({ y: end.eg, from: s.alphaMin, to: s.alphaMax,
       label: `asymptote\n${Plot.words(end.eg)}\n(${end.how})` });
-    const { sgd } = this, band = sgd && { x: sgd.alpha, low: sgd.mean.map((m, i) => m - sgd.sd[i]),
-      high: sgd.mean.map((m, i) => m + sgd.sd[i]) };
-    if (sgd?.alpha.length) curves.push({ x: sgd.alpha, y: sgd.mean, style: "sgd thin",
-      label: `SGD, N =\n${Plot.words(sgd.N)}` });
+    const { sgd } = this, bands = [];
+    if (sgd?.alpha.length) {
+      const found = this.statistics(0);
+      bands.push(bandOf(sgd.alpha, found, "of-sgd"));
+      curves.push({ x: sgd.alpha, y: found.mean, style: "sgd thin", label: `SGD, N =\n${Plot.words(sgd.N)}` });
+    }
     host.axis = Plot.curves(host, {
       x: { log: true, min: s.alphaMin, max: s.alphaMax, label: "α = steps / N" },
         y: { log: true, label: "generalisation error ε_g" },
-      curves, marks, lines: [], band: band || null, cursor: there ? { x: shown.alpha[index],
+      curves, marks, lines: [], bands, cursor: there ? { x: shown.alpha[index],
         y: [shown.eg[index]] } : null,
-      name: there ? `Learning curve: the generalisation error goes from ${Plot.words(shown.eg[0])} at α = ${Plot.words(shown.alpha[0])} to ${
-        Plot.words(shown.eg.at(-1))} at α = ${Plot.words(shown.alpha.at(-1))}` : "Learning curve" });
+      name: `Learning curve${there ? `: the generalisation error goes ${between(shown.alpha, shown.eg)}` : ""}${
+        sgd?.alpha.length ? `; SGD at N = ${Plot.words(sgd.N)} ${between(sgd.alpha, this.statistics(0).mean)}` : ""}` });
     host.times = shown.alpha;
     this.find("figure.curve").dataset.marks = marks.map((m) => m.label.split("\n")[0]).join(" ");
     if (there) this.showState(index);
@@ -124,96 +130,21 @@ class OneTeacher extends View {
         v.map((_, i) => (i < K ? "plus" : "minus"))]]);
   }
 
+  plan() {
+    const { setting: s, begin } = this;
+    return { phases: [Setting.times(s)], least: { count: s.K + s.M, name: "K + M" }, job: { begin } };
+  }
+
   toml() { this.copy(Export.toml(this.setting, this.begin)); }
 
   python() { this.copy(Export.python(this.setting, this.begin)); }
 
   csv() {
-    const { shown, sgd } = this, s = shown.s, of = (name) => shown.alpha.map((t) =>
-      sgd?.[name][sgd.alpha.indexOf(t)] ?? null);
-    const columns = { alpha: shown.alpha, eg: shown.eg, ...(sgd ? { sgd_eg_mean: of("mean"),
-      sgd_eg_std: of("sd") } : {}),
+    const { shown, sgd } = this, s = shown.s;
+    const columns = { alpha: shown.alpha, eg: shown.eg, ...(sgd ? this.chainColumns(["sgd_eg"], shown.alpha) : {}),
       ...Export.overlapColumns(shown.states, s.K, s.M) };
     const { from, start, ...said } = s;
     this.download("learning-curve.csv", "text/csv",
       Export.csv([`tutelage explore; eg has the factor 1/2, without label noise; ${JSON.stringify(said)}`], columns));
-  }
-
-  // --- SGD at finite N ---------------------------------------------------------------------------------------------
-
-  simulate() {
-    const { setting: s, begin } = this, tell = (text) => { this.find(".chain-status").textContent = text; };
-    this.stop();
-    if (!begin || s.N < s.K + s.M) return tell(`N must be at least K + M = ${s.K + s.M}`);
-    let before = 0;
-    const times = Setting.times(s).filter((t, i) => {
-      const step = Math.round(t * s.N), taken = i % 4 === 3 && step > before;
-      if (taken) before = step;
-      return taken;
-    });
-    if (times.length === 0) return tell("there is no step before the last α; a larger N or α gives some");
-    const job = { rule: { ...s, start: null }, K: s.K, T: begin.T.map((row) => [...row]), vStar: [...begin.vStar],
-      y: Dynamics.vector(begin.R, begin.Q, begin.v), N: s.N, times, seed: s.chainSeed, replicas: s.replicas };
-    const sgd = this.sgd = { alpha: [], mean: [], sd: [], N: s.N }, began = performance.now(),
-      total = Math.round(times.at(-1) * s.N) * s.replicas;
-    this.find('[data-do="stop"]').disabled = false;
-    this.find("progress").hidden = false;
-    this.find("progress").value = 0;
-    tell(`${Plot.words(total, 2)} steps`);
-    this.worker = startWork(job, (message) => {
-      if (this.sgd !== sgd) return;
-      if (message.errors) {
-        const n = message.errors.length, mean = message.errors.reduce((a, b) => a + b, 0) / n;
-        sgd.alpha.push(times[message.index]);
-        sgd.mean.push(mean);
-        sgd.sd.push(n > 1 ? Math.sqrt(message.errors.reduce((a, b) => a + (b - mean) ** 2, 0) / (n - 1)) : 0);
-      } else if (message.finished) {
-        this.stop();
-        tell(`${Plot.words(total, 2)} steps in ${Plot.words((performance.now() - began) / 1000, 2)} s`);
-      } else {
-        const rate = message.steps / (performance.now() - began) * 1000, left = (total - message.steps) / rate;
-        this.find("progress").value = message.fraction;
-        tell(`${Plot.words(message.steps, 2)} of ${Plot.words(total, 2)} steps, ${Plot.words(rate, 2)} a second, ${duration(left)} to go`);
-      }
-      cancelAnimationFrame(this.redraw);
-      this.redraw = requestAnimationFrame(() => this.draw());
-    });
-  }
-
-  stop() {
-    this.worker?.stop();
-    const said = this.find(".chain-status");
-    if (this.worker) said.textContent = said.textContent.replace(/, [^,]*$/, "; stopped");
-    this.worker = null;
-    this.find('[data-do="stop"]').disabled = true;
-    this.find("progress").hidden = true;
-  }
-}
-
-function duration(seconds) {
-  const units = [[31557600, "years"], [86400, "days"], [3600, "h"], [60, "min"], [0, "s"]];
-  const [size, name] = units.find(([least]) => seconds >= least) ?? [0, "s"];
-  return `${Plot.words(Math.max(seconds / (size || 1), 0), 2)} ${name}`;
-}
-
-/** Run the chain in a worker; where the browser gives none, in slices between frames. */
-function startWork(job, post) {
-  try {
-    const text = `${document.getElementById("mathematics").textContent}
-onmessage = (event) => Chain.work(event.data, (message) => postMessage(message));`;
-    const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" })), worker = new Worker(address);
-    worker.onmessage = (event) => post(event.data);
-    worker.postMessage(job);
-    return { stop: () => { worker.terminate(); URL.revokeObjectURL(address); } };
-  } catch {
-    const replicas = Chain.replicasOf(job, post);
-    let timer = 0;
-    const slice = () => {
-      replicas.advance(performance.now() + 15);
-      post(replicas.finished ? { finished: true } : { fraction: replicas.fraction, steps: replicas.spent });
-      if (!replicas.finished) timer = setTimeout(slice, 0);
-    };
-    timer = setTimeout(slice, 0);
-    return { stop: () => clearTimeout(timer) };
   }
 }

@@ -60,15 +60,16 @@ const Plot = (() => {
   }
 
   /** Replace what is in `host` by a plot of
-   * { x: { log, min, max, label }, y: { log, label }, curves: [{ x, y, style, label }], band: { x, low, high } or null,
-   *   marks: [{ y, from, to, label }], lines: [{ x, label }], cursor, name }; return the axis x, to find a cursor. */
+   * { x: { log, min, max, label }, y: { log, label }, curves: [{ x, y, style, label }],
+   *   bands: [{ x, low, high, style }], marks: [{ y, from, to, label }], lines: [{ x, label }], cursor, name };
+   * return the axis x, to find a cursor. */
   function curves(host, plot) {
     const width = Math.max(host.clientWidth || 700, 280), height = Math.round(Math.min(440, Math.max(260,
       0.58 * width)));
     const right = width < 480 ? 80 : RIGHT, { log } = plot.y;
-    const levels = plot.marks.map((m) => m.y), band = plot.band ? [...plot.band.low, ...plot.band.high] : [];
-    const seen = plot.curves.flatMap((c) => c.y), all = [...seen, ...levels, ...band.filter((b) =>
-      b > Math.min(...seen) / 30)];
+    const levels = plot.marks.map((m) => m.y), edges = plot.bands.flatMap((b) => [...b.low, ...b.high]);
+    const seen = plot.curves.flatMap((c) => c.y), least = log ? Math.min(...seen) / 30 : -Infinity;
+    const all = [...seen, ...levels, ...edges.filter((b) => b > least)];
     const X = axis(plot.x, LEFT, width - right, width < 480 ? 4 : 8);
     const Y = axis(extent(all, log), height - BOTTOM, TOP, 7);
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": plot.name });
@@ -77,12 +78,12 @@ const Plot = (() => {
       height: height - TOP - BOTTOM })));
     frame(svg, plot, X, Y, width, height, right);
     const inside = draw("g", { "clip-path": `url(#${clip})` });
-    const low = (y) => Y.at(log ? Math.max(y, FLOOR / 10) : y), path = (x, y) =>
-      x.map((t, i) => (Number.isFinite(y[i]) ? `${i && Number.isFinite(y[i - 1]) ? "L" : "M"}${X.at(t).toFixed(1)} ${low(y[i]).toFixed(1)}` : "")).join("");
-    if (plot.band?.x.length) {
-      const { x, low: under, high: over } = plot.band, back = [...x].reverse();
-      inside.append(draw("path", { class: "band",
-        d: `${path(x, over)}${path(back, [...under].reverse()).replace("M", "L")}Z` }));
+    const low = (y) => Y.at(log ? Math.max(y, FLOOR / 10) : y), there = Number.isFinite;
+    const path = (x, y) => x.map((t, i) => (there(y[i])
+      ? `${i && there(y[i - 1]) ? "L" : "M"}${X.at(t).toFixed(1)} ${low(y[i]).toFixed(1)}` : "")).join("");
+    for (const { x, low: under, high: over, style } of plot.bands) {
+      const back = path([...x].reverse(), [...under].reverse()).replace("M", "L");
+      inside.append(draw("path", { class: `band ${style}`, d: `${path(x, over)}${back}Z` }));
     }
     for (const line of plot.lines) {
       inside.append(draw("line", { class: "axis", x1: X.at(line.x), x2: X.at(line.x), y1: TOP, y2: height - BOTTOM }));

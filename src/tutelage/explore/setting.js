@@ -22,6 +22,15 @@ const Setting = (() => {
       geometric(length / 1000, length, POINTS / 2).map((t) => begin + t));
   }
 
+  /** Where SGD at finite N is looked at: every fourth time of each phase, and its last; never twice at one step. */
+  function chainTimes(phases, N) {
+    const step = (t) => Math.round(t * N);
+    return phases.flatMap((all, phase) => {
+      const begun = phase === 0 ? 0 : step(phases[phase - 1].at(-1)), some = all.filter((_, i) => i % 4 === 3);
+      return some.filter((t, i) => step(t) > begun && step(t) !== step(some[i + 1]));
+    });
+  }
+
   /** Overlaps and readouts at alpha = 0 of tutelage.Overlaps.random(K, M, dim, seed), students times scale. */
   function start(s) {
     if (s.start) return s.start;
@@ -157,5 +166,5 @@ const Setting = (() => {
     return right;
   }
 
-  return { POINTS, range, geometric, times, phaseTimes, start, startTwo, plateau, asymptote, committee };
+  return { POINTS, range, geometric, times, phaseTimes, chainTimes, start, startTwo, plateau, asymptote, committee };
 })();

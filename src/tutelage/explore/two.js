@@ -1,15 +1,10 @@
 "use strict";
-// The second tab: two teachers, with a switch; and what starts the page.
+// The second tab: two teachers, with a switch.
 
-const DEFAULT_ONE = { K: 3, M: 2, activation: "erf", train: "first", lr: 0.5, lrReadout: 0.5, noise: 0.05, decay: 0,
-  v: 1, vStar: 1,
-  scale: 0.1, seed: 0, dim: 784, teacher: "random", start: null, alphaMin: 0.1, alphaMax: 1000, N: 1000, replicas: 10,
-    chainSeed: 0 };
 const DEFAULT_TWO = { K: 2, M: 1, V: 0.5, activation: "erf", train: "both", lr: 1, lrReadout: 1, noise: 0, decay: 0,
-  scale: 0.1,
-  headScale: 0.1, seed: 0, dim: 1000, first: 50, second: 50 };
+  scale: 0.1, headScale: 0.1, seed: 0, dim: 1000, first: 50, second: 50, N: 1000, replicas: 10, chainSeed: 0 };
 
-class TwoTeachers extends View {
+class TwoTeachers extends Simulated {
   constructor(section) {
     super(section, "forgetting");
     this.setting = { ...DEFAULT_TWO };
@@ -33,7 +28,8 @@ class TwoTeachers extends View {
         { name: "first", label: "α on task 1", hint: "steps / N until the switch", min: 1, max: 1000, log: true,
           least: 1e-3 },
         { name: "second", label: "α on task 2", min: 1, max: 1000, log: true, least: 1e-3 }] },
-    ], this.setting, () => this.changed());
+    ], this.setting, () => { this.drop(); this.changed(); });
+    this.buildChain("K + 2M to 10⁹: a step costs the same for any N");
   }
 
   solve() {
@@ -59,11 +55,20 @@ class TwoTeachers extends View {
       label: `pinned ${t + 1}` }));
     shown.errors.forEach((y, t) => curves.push({ x: shown.alpha, y, style: t ? "then" : "now",
       label: `task ${t + 1}` }));
+    const bands = [], { sgd } = this;
+    if (sgd?.alpha.length) [0, 1].forEach((task) => {
+      const found = this.statistics(task);
+      bands.push(bandOf(sgd.alpha, found, task ? "of-then" : "of-now"));
+      curves.push({ x: sgd.alpha, y: found.mean, style: `${task ? "then" : "now"} dotted`,
+        label: `SGD ${task + 1}, N =\n${Plot.words(sgd.N)}` });
+    });
     host.axis = Plot.curves(host, {
       x: { min: 0, max: s.first + s.second, label: "α = steps / N" },
         y: { log: true, label: "generalisation error ε_g" },
-      curves, marks: [], lines: [{ x: s.first, label: "switch" }], cursor,
-      name: there ? `Errors on both tasks: ${Plot.words(cursor.y[0])} and ${Plot.words(cursor.y[1])} at α = ${Plot.words(cursor.x)}` : "Errors" });
+      curves, bands, marks: [], lines: [{ x: s.first, label: "switch" }], cursor,
+      name: `Errors on both tasks${there ? `: ${both(cursor.y)} at α = ${Plot.words(cursor.x)}` : ""}${
+        sgd?.alpha.length ? `; means of SGD at N = ${Plot.words(sgd.N)}: ${
+          both([0, 1].map((task) => this.statistics(task).mean.at(-1)))} at α = ${Plot.words(sgd.alpha.at(-1))}` : ""}` });
     host.times = shown.alpha;
     this.drawChange(index);
     if (there) this.showState(index);
@@ -71,31 +76,41 @@ class TwoTeachers extends View {
 
   /** Forgetting and transfer since the switch: by how many decades the errors of both tasks rose, and fell. */
   changes(shown) {
-    const at = shown.switch, since = shown.alpha.slice(at).map((t) => t - shown.s.first);
-    const log = (x) => Math.log10(Math.max(x, Plot.FLOOR)), base = at > 0 ? at - 1 : 0;
-    return at ? { since, forgetting: shown.errors[0].slice(at).map((e) => log(e) - log(shown.errors[0][base])),
-      transfer: shown.errors[1].slice(at).map((e) => log(shown.errors[1][base]) - log(e)) } : { since: [],
-        forgetting: [], transfer: [] };
+    const at = shown.switch, base = at > 0 ? at - 1 : 0;
+    const decades = (eg) => (at ? eg.slice(at).map((e) => decade(e) - decade(eg[base])) : []);
+    return { since: at ? shown.alpha.slice(at).map((t) => t - shown.s.first) : [], forgetting: decades(shown.errors[0]),
+      transfer: decades(shown.errors[1]).map((x) => -x) };
+  }
+
+  /** The same of SGD at finite N, run by run: { since, forgetting, transfer }, the latter { mean, sd }. */
+  chainChanges() {
+    const { alpha, errors } = this.sgd, { first } = this.setting, at = alpha.indexOf(first) + 1;
+    const of = (task, sign) => statistics(at ? errors[task].slice(at).map((row) =>
+      row.map((e, run) => sign * (decade(e) - decade(errors[task][at - 1][run])))) : []);
+    return { since: at ? alpha.slice(at).map((t) => t - first) : [], forgetting: of(0, 1), transfer: of(1, -1) };
   }
 
   drawChange(index) {
-    const host = this.find("figure.change"), { shown, pinned, setting: s } = this, now = this.changes(shown),
-      curves = [];
-    if (pinned) {
-      const then = this.changes(pinned);
-      curves.push({ x: then.since, y: then.forgetting, style: "pin thin", label: "pinned\nforgetting" },
-        { x: then.since, y: then.transfer, style: "pin thin", label: "pinned\ntransfer" });
+    const host = this.find("figure.change"), { shown, pinned, setting: s } = this, now = this.changes(shown);
+    const curves = [], bands = [], add = (of, style, words) => curves.push(
+      { x: of.since, y: of.forgetting, style: style[0], label: words && `${words[0]}\n${words[1]}` },
+      { x: of.since, y: of.transfer, style: style[1], label: words && `${words[2]}\n${words[3]}` });
+    if (pinned) add(this.changes(pinned), ["pin thin", "pin thin"], ["pinned", "forgetting", "pinned", "transfer"]);
+    add(now, ["now", "then"], ["forgetting", "of task 1", "transfer", "to task 2"]);
+    const sgd = this.sgd && this.chainChanges();
+    if (sgd?.since.length) {
+      bands.push(bandOf(sgd.since, sgd.forgetting, "of-now"), bandOf(sgd.since, sgd.transfer, "of-then"));
+      add({ since: sgd.since, forgetting: sgd.forgetting.mean, transfer: sgd.transfer.mean },
+        ["now dotted", "then dotted"], null);
     }
-    curves.push({ x: now.since, y: now.forgetting, style: "now", label: "forgetting\nof task 1" },
-      { x: now.since, y: now.transfer, style: "then", label: "transfer\nto task 2" });
     const at = index - shown.switch, there = shown.switch > 0 && at >= 0;
     host.axis = Plot.curves(host, {
       x: { log: true, min: s.second / 1000, max: s.second, label: "α since the switch" },
-        y: { log: false, label: "decades of ε_g since the switch" },
-      curves, marks: [], lines: [], cursor: there ? { x: now.since[at], y: [now.forgetting[at],
-        now.transfer[at]] } : null,
-      name: now.since.length ? `Since the switch: forgetting of task 1 by ${Plot.words(now.forgetting.at(-1))} decades, transfer to task 2 by ${
-        Plot.words(now.transfer.at(-1))}` : "Forgetting" });
+      y: { log: false, label: "decades of ε_g since the switch" },
+      curves, bands, marks: [], lines: [],
+      cursor: there ? { x: now.since[at], y: [now.forgetting[at], now.transfer[at]] } : null,
+      name: now.since.length ? `Since the switch, in decades: forgetting of task 1 by ${
+        Plot.words(now.forgetting.at(-1))}, transfer to task 2 by ${Plot.words(now.transfer.at(-1))}` : "Forgetting" });
     host.times = now.since;
     host.first = shown.switch;
   }
@@ -112,42 +127,22 @@ class TwoTeachers extends View {
         heads.flat().map((_, i) => (i < K ? "plus" : "minus"))]]);
   }
 
+  plan() {
+    const { setting: s, begin } = this, phases = [s.first, s.second];
+    return { phases: Setting.phaseTimes(s), least: { count: s.K + 2 * s.M, name: "K + 2M" }, job: { begin, phases } };
+  }
+
   python() { this.copy(Export.pythonTwo(this.setting, this.begin)); }
 
   csv() {
-    const { shown } = this, s = shown.s;
-    this.download("forgetting.csv", "text/csv",
-      Export.csv([`tutelage explore, two teachers; v is the head of the task that is taught; ${JSON.stringify(s)}`],
-      { alpha: shown.alpha, eg_1: shown.errors[0], eg_2: shown.errors[1],
-        ...Export.overlapColumns(shown.states.map((state) => state.y), s.K, 2 * s.M) }));
+    const { shown, sgd } = this, s = shown.s;
+    const columns = { alpha: shown.alpha, eg_1: shown.errors[0], eg_2: shown.errors[1],
+      ...(sgd ? this.chainColumns(["sgd_eg_1", "sgd_eg_2"], shown.alpha) : {}),
+      ...Export.overlapColumns(shown.states.map((state) => state.y), s.K, 2 * s.M) };
+    this.download("forgetting.csv", "text/csv", Export.csv(
+      [`tutelage explore, two teachers; v is the head of the task that is taught; ${JSON.stringify(s)}`], columns));
   }
 }
 
-function open() {
-  const views = { one: new OneTeacher(document.getElementById("one"), GIVEN),
-    two: new TwoTeachers(document.getElementById("two")) };
-  const tabs = [...document.querySelectorAll('[role="tab"]')];
-  const choose = (tab) => {
-    for (const other of tabs) {
-      const chosen = other === tab, panel = document.getElementById(other.getAttribute("aria-controls"));
-      other.setAttribute("aria-selected", String(chosen));
-      other.tabIndex = chosen ? 0 : -1;
-      panel.hidden = !chosen;
-    }
-    const view = views[tab.getAttribute("aria-controls")];
-    if (view.shown) view.draw();
-    else view.changed();
-  };
-  tabs.forEach((tab, i) => {
-    tab.addEventListener("click", () => choose(tab));
-    tab.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      const next = tabs[(i + step + tabs.length) % tabs.length];
-      next.focus();
-      choose(next);
-    });
-  });
-}
-
-open();
+const both = (errors) => errors.map((e) => Plot.words(e)).join(" and ");
+const decade = (eg) => Math.log10(Math.max(eg, Plot.FLOOR));
