@@ -45,6 +45,13 @@ def test_no_part_is_left_out() -> None:
     assert not re.findall(r"\{(page\.css|version|mathematics|given|scripts)\}", page())
 
 
+def test_parts_are_short_and_narrow() -> None:
+    for part in (Path(cli.__file__).parents[1] / "explore").glob("*.*"):
+        lines = part.read_text("utf-8").splitlines()
+        assert len(lines) <= 300, part.name
+        assert max(map(len, lines)) <= 120, part.name
+
+
 def test_what_is_given_cannot_end_the_script() -> None:
     assert "</script>" not in json.dumps(setting(Problem()))
     assert page(Problem()).count("</script>") == 2

@@ -1,5 +1,5 @@
 "use strict";
-// Controls from a description: a slider with a field beside it, or a choice. Every one has a label and says its scaling.
+// Controls from a description: a slider with a field beside it, or a choice. Every one has a label, says its scaling.
 
 const Controls = (() => {
   let used = 0;

@@ -2,8 +2,9 @@
 // The equations of motion of the order parameters, their integration, and the generalisation error.
 //
 // Twin of tutelage.online.kernels (erf, linear, ReLU; student and teacher alike), held to it by tests that run under
-// node. A state is one vector y = (R row by row, Q row by row, v); covariances C have the K students' fields first, then
-// the M teachers'; a = (v, -v*). TABLEAU, the pair of order 8(5, 3), is written before this file when the page is made.
+// node. A state is one vector y = (R row by row, Q row by row, v); covariances C have the K students' fields first,
+// then the M teachers'; a = (v, -v*). TABLEAU, the pair of order 8(5, 3), is written before this file when the page is
+// made.
 
 const Dynamics = (() => {
   const RUNNING = 0, FINISHED = 1, DIVERGED = 2, STUCK = 3;

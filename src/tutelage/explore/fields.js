@@ -9,7 +9,8 @@ const Fields = (() => {
     return count;
   }
 
-  /** asin(x): the rational approximation of fdlibm (e_asin.c, Sun Microsystems); inlined, it is quicker than Math.asin. */
+  /** asin(x): the rational approximation of fdlibm (e_asin.c, Sun Microsystems). Inlined, it is
+   * quicker than Math.asin. */
   function asin(x) {
     const size = Math.abs(x), inner = size < 0.5, z = inner ? x * x : 0.5 * (1 - size);
     const p = z * (1.66666666666666657415e-01 + z * (-3.25565818622400915405e-01 + z * (2.01212532134862925881e-01

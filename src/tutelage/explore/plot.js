@@ -14,6 +14,15 @@ const Plot = (() => {
     return element;
   }
 
+  /** A text with what follows an underscore set lower: "ε_g". */
+  function label(text, attributes) {
+    const parts = text.split(/_(\w)/), element = draw("text", attributes, parts[0]);
+    for (let i = 1; i < parts.length; i += 2) {
+      element.append(draw("tspan", { dy: 3, "font-size": "10px" }, parts[i]), draw("tspan", { dy: -3 }, parts[i + 1]));
+    }
+    return element;
+  }
+
   const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
   /** A number for people: 0.0123, 4.5·10⁻⁷. */
@@ -30,8 +39,9 @@ const Plot = (() => {
     const skip = Math.max(1, Math.ceil((last - first + 1) / most));
     for (let p = first; p <= last; p += skip) ticks.push(10 ** p);
     if (ticks.length >= 3 || (skip > 1 && ticks.length)) return ticks;
-    const steps = [1, 2, 5], fine = [];
-    for (let p = first - 1; p <= last; p++) fine.push(...steps.map((s) => s * 10 ** p).filter((t) => t >= min && t <= max));
+    const powers = Array.from({ length: last - first + 2 }, (_, i) => 10 ** (first - 1 + i));
+    const fine = powers.flatMap((p) => [p, 2 * p, 5 * p]).filter((t) => t >= min && t <= max);
+    if (fine.length < 3) return linearTicks(min, max, 4); // less than a decade
     return fine.length <= most ? fine : fine.filter((_, i) => i % Math.ceil(fine.length / most) === 0);
   }
 
@@ -64,8 +74,8 @@ const Plot = (() => {
    *   bands: [{ x, low, high, style }], marks: [{ y, from, to, label }], lines: [{ x, label }], cursor, name };
    * return the axis x, to find a cursor. */
   function curves(host, plot) {
-    const width = Math.max(host.clientWidth || 700, 280), height = Math.round(Math.min(440, Math.max(260,
-      0.58 * width)));
+    const width = Math.max(host.clientWidth || 700, 280);
+    const height = Math.round(Math.min(440, Math.max(260, 0.58 * width)));
     const right = width < 480 ? 80 : RIGHT, { log } = plot.y;
     const levels = plot.marks.map((m) => m.y), edges = plot.bands.flatMap((b) => [...b.low, ...b.high]);
     const seen = plot.curves.flatMap((c) => c.y), least = log ? Math.min(...seen) / 30 : -Infinity;
@@ -85,9 +95,10 @@ const Plot = (() => {
       const back = path([...x].reverse(), [...under].reverse()).replace("M", "L");
       inside.append(draw("path", { class: `band ${style}`, d: `${path(x, over)}${back}Z` }));
     }
+    const names = [];
     for (const line of plot.lines) {
       inside.append(draw("line", { class: "axis", x1: X.at(line.x), x2: X.at(line.x), y1: TOP, y2: height - BOTTOM }));
-      svg.append(draw("text", { class: "soft", x: X.at(line.x) + 5, y: TOP + 12 }, line.label));
+      names.push(draw("text", { class: "soft halo", x: X.at(line.x) + 5, y: height - BOTTOM - 7 }, line.label));
     }
     for (const c of plot.curves) inside.append(draw("path", { class: `line ${c.style}`, d: path(c.x, c.y) }));
     for (const mark of plot.marks) {
@@ -97,10 +108,11 @@ const Plot = (() => {
     if (plot.cursor) {
       inside.append(draw("line", { class: "cursor-line", x1: X.at(plot.cursor.x), x2: X.at(plot.cursor.x), y1: TOP,
         y2: height - BOTTOM }));
-      for (const y of plot.cursor.y) if (y > FLOOR || !log) inside.append(draw("circle", { class: "dot",
-        cx: X.at(plot.cursor.x), cy: low(y), r: 4.5 }));
+      for (const y of plot.cursor.y.filter((e) => e > FLOOR || !log)) {
+        inside.append(draw("circle", { class: "dot", cx: X.at(plot.cursor.x), cy: low(y), r: 4.5 }));
+      }
     }
-    svg.append(inside);
+    svg.append(inside, ...names);
     endLabels(svg, plot, Y, width - right + 6, height);
     host.replaceChildren(svg);
     return X;
@@ -114,46 +126,47 @@ const Plot = (() => {
         draw("text", { class: "soft", x: LEFT - 6, y: Y.at(t) + 4, "text-anchor": "end" }, words(t)));
     }
     for (const t of X.ticks) {
-      svg.append(draw("line", { class: "axis", x1: X.at(t), x2: X.at(t), y1: height - BOTTOM, y2: height - BOTTOM +
-        5 }),
+      svg.append(
+        draw("line", { class: "axis", x1: X.at(t), x2: X.at(t), y1: height - BOTTOM, y2: height - BOTTOM + 5 }),
         draw("text", { class: "soft", x: X.at(t), y: height - BOTTOM + 18, "text-anchor": "middle" }, words(t)));
     }
     const bottom = height - BOTTOM;
     svg.append(draw("path", { class: "axis", d: `M${LEFT} ${TOP}V${bottom}H${width - right}` }),
-      draw("text", { x: (LEFT + width - right) / 2, y: height - 6, "text-anchor": "middle" }, plot.x.label),
-      draw("text", { transform: `translate(13 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" },
-        plot.y.label));
+      label(plot.x.label, { x: (LEFT + width - right) / 2, y: height - 6, "text-anchor": "middle" }),
+      label(plot.y.label, { transform: `translate(13 ${(TOP + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }));
   }
 
   /** Labels right of the plot, at the height of what they name, pushed apart where they would touch. */
   function endLabels(svg, plot, Y, x, height) {
-    const named = [...plot.curves.map((c) => ({ y: c.y.filter(Number.isFinite).at(-1), label: c.label,
-      style: c.style })),
-      ...plot.marks.map((m) => ({ y: m.y, label: m.label, style: "mark" }))].filter((n) => n.label &&
-        n.y !== undefined);
+    const end = (c) => c.y.filter((y, i) => Number.isFinite(y) && c.x[i] <= plot.x.max * (1 + 1e-9)).at(-1);
+    const named = [...plot.curves.map((c) => ({ y: end(c), label: c.label, style: c.style })),
+      ...plot.marks.map((m) => ({ y: m.y, label: m.label, style: "mark" }))]
+      .filter((n) => n.label && n.y !== undefined);
     const places = named.map((n) => ({ ...n, at: Y.at(plot.y.log ? Math.max(n.y, FLOOR / 10) : n.y) + 4,
       lines: n.label.split("\n") }));
     for (const p of places) p.at = Math.min(Math.max(p.at, TOP + 10), height - BOTTOM + 2);
     places.sort((a, b) => a.at - b.at);
     const gap = (p) => 15 * p.lines.length + 2;
-    for (let i = 1; i < places.length; i++) places[i].at = Math.max(places[i].at, places[i - 1].at +
-      gap(places[i - 1]));
+    for (let i = 1; i < places.length; i++) {
+      places[i].at = Math.max(places[i].at, places[i - 1].at + gap(places[i - 1]));
+    }
     let most = height - BOTTOM + 4;
     for (let i = places.length - 1; i >= 0; i--) {
       places[i].at = Math.min(places[i].at, most - gap(places[i]) + 17);
       most = places[i].at - 17;
     }
-    for (const p of places) p.lines.forEach((line, l) => svg.append(draw("text", { class: `label ${p.style}`, x,
-      y: p.at + 15 * l }, line)));
+    for (const p of places) p.lines.forEach((line, l) => svg.append(
+      draw("text", { class: `label ${p.style}`, x, y: p.at + 15 * l }, line)));
   }
 
   /** A matrix as coloured cells with numbers in them. */
   function heatMap(host, matrix, rows, columns) {
-    const cell = 34, left = 26, top = 20, width = left + cell * columns.length + 2, height = top + cell * rows.length +
-      2;
+    const cell = 34, left = 26, top = 20;
+    const width = left + cell * columns.length + 2, height = top + cell * rows.length + 2;
     const most = Math.max(...matrix.flat().map(Math.abs), 1e-12);
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", style: `max-width:${width * 1.15}px`,
-      "aria-label": `${host.dataset.name}: ${matrix.map((row) => row.map((x) => words(x, 2)).join(", ")).join("; ")}` });
+      "aria-label": `${host.dataset.name}: ${
+        matrix.map((row) => row.map((x) => words(x, 2)).join(", ")).join("; ")}` });
     columns.forEach((name, n) => svg.append(draw("text", { class: "soft", x: left + cell * (n + 0.5), y: 14,
       "text-anchor": "middle" }, name)));
     rows.forEach((name, k) => {
@@ -223,7 +236,8 @@ const Plot = (() => {
   function plain(svg) { // a copy with its styles written out
     const copy = svg.cloneNode(true), from = [svg, ...svg.querySelectorAll("*")],
       to = [copy, ...copy.querySelectorAll("*")];
-    const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size"];
+    const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "paint-order",
+      "font-family", "font-size"];
     from.forEach((element, i) => {
       const style = getComputedStyle(element);
       for (const name of kept) to[i].setAttribute(name, style.getPropertyValue(name));

@@ -1,9 +1,9 @@
 "use strict";
-// What the page lets one choose: starts, times, marks on the curve, and the same setting as a problem file or as Python.
+// What the page lets one choose: starts, times, marks on the curve.
 //
 // One teacher: { K, M, activation, train, lr, lrReadout, noise, decay, v, vStar, scale, seed, dim, teacher, start,
 // alphaMin, alphaMax, N, replicas, chainSeed }, `start` null or { Q, R, T, v, vStar } as a problem file has them.
-// Two teachers: { K, M, V, ..., headScale, first, second }, M units each, `first` and `second` the lengths of the phases.
+// Two teachers: { K, M, V, ..., headScale, first, second }, M units each, `first` and `second` the lengths of phases.
 
 const Setting = (() => {
   const POINTS = 200, FLAT = 0.1; // times on the curve, and the slope, in decades by decade, below which it is flat
@@ -22,12 +22,12 @@ const Setting = (() => {
       geometric(length / 1000, length, POINTS / 2).map((t) => begin + t));
   }
 
-  /** Where SGD at finite N is looked at: every fourth time of each phase, and its last; never twice at one step. */
+  /** Where SGD at finite N is looked at: at the times of each phase, its last among them; never twice at one step. */
   function chainTimes(phases, N) {
     const step = (t) => Math.round(t * N);
     return phases.flatMap((all, phase) => {
-      const begun = phase === 0 ? 0 : step(phases[phase - 1].at(-1)), some = all.filter((_, i) => i % 4 === 3);
-      return some.filter((t, i) => step(t) > begun && step(t) !== step(some[i + 1]));
+      const begun = phase === 0 ? 0 : step(phases[phase - 1].at(-1));
+      return all.filter((t, i) => step(t) > begun && step(t) !== step(all[i + 1]));
     });
   }
 

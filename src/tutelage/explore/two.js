@@ -13,8 +13,8 @@ class TwoTeachers extends Simulated {
       { title: "Networks", controls: [
         { name: "K", label: "K, units of the student", ...UNITS },
         { name: "M", label: "M, units of each teacher", ...UNITS, max: 4, most: 4 },
-        { name: "V", label: "similarity V of the teachers", hint: "V = w*·w**/N, unit by unit; T = 1 in each", min: -1,
-          max: 1, step: 0.01, most: 1 },
+        { name: "V", label: "similarity V of the teachers", hint: "V = w*·w**/N, unit by unit; T = 1 in each",
+          min: -1, max: 1, step: 0.01, most: 1 },
         { name: "activation", label: "activation g of all", options: ACTIVATIONS }] },
       { title: "Learning", controls: rates },
       { title: "Start", controls: [
@@ -49,8 +49,8 @@ class TwoTeachers extends Simulated {
   draw() {
     const { shown, pinned, setting: s } = this, host = this.find("figure.curve");
     if (!shown || this.section.hidden) return;
-    const index = this.at(shown.alpha.length), there = index >= 0, curves = [], cursor = there
-      ? { x: shown.alpha[index], y: shown.errors.map((e) => e[index]) } : null;
+    const index = this.at(shown.alpha.length), there = index >= 0, curves = [];
+    const cursor = there ? { x: shown.alpha[index], y: shown.errors.map((e) => e[index]) } : null;
     if (pinned) pinned.errors.forEach((y, t) => curves.push({ x: pinned.alpha, y, style: "pin thin",
       label: `pinned ${t + 1}` }));
     shown.errors.forEach((y, t) => curves.push({ x: shown.alpha, y, style: t ? "then" : "now",
@@ -60,15 +60,15 @@ class TwoTeachers extends Simulated {
       const found = this.statistics(task);
       bands.push(bandOf(sgd.alpha, found, task ? "of-then" : "of-now"));
       curves.push({ x: sgd.alpha, y: found.mean, style: `${task ? "then" : "now"} dotted`,
-        label: `SGD ${task + 1}, N =\n${Plot.words(sgd.N)}` });
+        label: `SGD ${task + 1}\nN = ${Plot.words(sgd.N)}` });
     });
     host.axis = Plot.curves(host, {
       x: { min: 0, max: s.first + s.second, label: "α = steps / N" },
-        y: { log: true, label: "generalisation error ε_g" },
+      y: { log: true, label: "generalisation error ε_g" },
       curves, bands, marks: [], lines: [{ x: s.first, label: "switch" }], cursor,
       name: `Errors on both tasks${there ? `: ${both(cursor.y)} at α = ${Plot.words(cursor.x)}` : ""}${
-        sgd?.alpha.length ? `; means of SGD at N = ${Plot.words(sgd.N)}: ${
-          both([0, 1].map((task) => this.statistics(task).mean.at(-1)))} at α = ${Plot.words(sgd.alpha.at(-1))}` : ""}` });
+        bands.length ? `; SGD at N = ${Plot.words(sgd.N)}: ${both([0, 1].map((t) => this.statistics(t).mean.at(-1)))
+        } at α = ${Plot.words(sgd.alpha.at(-1))}` : ""}` });
     host.times = shown.alpha;
     this.drawChange(index);
     if (there) this.showState(index);
@@ -118,13 +118,13 @@ class TwoTeachers extends Simulated {
   showState(index) {
     const { shown } = this, { K, M } = shown.s, F = 2 * M, { y, heads, errors } = shown.states[index], all = [...y];
     const rows = (first, width) => Setting.range(K).map((k) => all.slice(first + k * width, first + (k + 1) * width));
-    this.tell(shown.alpha[index], `ε_g = ${Plot.words(errors[0])} and ${Plot.words(errors[1])}`);
+    this.tell(shown.alpha[index], both(errors));
     const w = numbered("w", K);
     this.drawState([["Q = w·w/N, student with student", "heatMap", rows(K * F, K), w, w],
-      ["R = w·w*/N, with teachers 1 (*) and 2 (**)", "heatMap", rows(0, F), w,
-        [...numbered("*", M), ...numbered("**", M)]],
+      ["R = w·w*/N, student with teachers", "heatMap", rows(0, F), w,
+        [...numbered("w*", M), ...numbered("w**", M)]],
       ["heads of task 1 (h) and task 2 (h′)", "bars", heads.flat(), [...numbered("h", K), ...numbered("h′", K)],
-        heads.flat().map((_, i) => (i < K ? "plus" : "minus"))]]);
+        heads.flat().map((_, i) => (i < K ? "of-now" : "of-then"))]]);
   }
 
   plan() {

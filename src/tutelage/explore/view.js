@@ -14,7 +14,7 @@ class View {
       button.addEventListener("click", () => this[button.dataset.do]());
     }
     for (const host of section.querySelectorAll("figure.curve, figure.change")) this.makeDraggable(host);
-    new ResizeObserver(() => this.draw()).observe(this.find(".figures"));
+    new ResizeObserver(() => this.draw()).observe(this.find("figure.curve"));
   }
 
   /** Solve anew, soon; what has been asked for before is dropped. */
@@ -34,7 +34,8 @@ class View {
       const words = { [Dynamics.RUNNING]: `solving: α = ${Plot.words(run.alpha)}`,
         [Dynamics.FINISHED]: `solved in ${Math.max(1, Math.round(performance.now() - began))} ms`,
         [Dynamics.DIVERGED]: `diverges at α = ${Plot.words(run.alpha)}; a smaller learning rate may help`,
-        [Dynamics.STUCK]: `the step underflows at α = ${Plot.words(run.alpha)}; a smaller learning rate may help` }[status];
+        [Dynamics.STUCK]: `the step underflows at α = ${Plot.words(run.alpha)}; a smaller learning rate may help`,
+      }[status];
       this.find(".status").textContent = words;
       this.find(".status").classList.toggle("message", status > Dynamics.FINISHED);
       this.section.dataset.solved = String(status !== Dynamics.RUNNING);
@@ -47,8 +48,8 @@ class View {
   makeDraggable(host) {
     const move = (event) => {
       if (!host.axis || (event.type === "pointermove" && !event.buttons)) return;
-      const box = host.querySelector("svg").getBoundingClientRect();
-      const x = host.axis.back((event.clientX - box.left) * host.querySelector("svg").viewBox.baseVal.width / box.width);
+      const svg = host.querySelector("svg"), box = svg.getBoundingClientRect();
+      const x = host.axis.back((event.clientX - box.left) * svg.viewBox.baseVal.width / box.width);
       const times = host.times ?? [];
       let nearest = 0;
       times.forEach((t, i) => { if (Math.abs(t - x) < Math.abs(times[nearest] - x)) nearest = i; });
@@ -69,9 +70,9 @@ class View {
   }
 
   tell(alpha, errors) {
-    const text = `α = ${Plot.words(alpha)}, ${errors}`;
-    this.find(".cursor output").textContent = text;
-    this.slider.setAttribute("aria-valuetext", text);
+    const symbol = Controls.make("span", {}, "ε", Controls.make("sub", {}, "g"));
+    this.find(".cursor output").replaceChildren(`α = ${Plot.words(alpha)}, `, symbol, ` = ${errors}`);
+    this.slider.setAttribute("aria-valuetext", `α = ${Plot.words(alpha)}, error ${errors}`);
   }
 
   /** Draw Q, R and readouts of a state; `panels`: [name, kind, data...]. */
