@@ -334,3 +334,25 @@ def test_everything_has_a_name_and_is_reached_by_keys(visit: Callable) -> None:
         reached.add(tab.evaluate("document.activeElement.id || document.activeElement.dataset.do || ''"))
     assert {"pin", "toml", "python", "svg", "csv", "simulate", "cursor-one"} <= reached
     assert sum(bool(re.match(r"control-\d+", name)) for name in reached) >= 18
+
+
+@pytest.mark.parametrize("section", ["one", "two"])
+def test_on_a_phone_the_curve_stays_in_sight_and_hides_no_focus(visit: Callable, section: str) -> None:
+    tab = visit(viewport={"width": 400, "height": 800})
+    tab.click(f"#tab-{section}")
+    solved(tab, section)
+    where = f"""() => {{
+        const box = document.activeElement.getBoundingClientRect(), section = document.activeElement.closest('section');
+        const curve = document.querySelector('#{section} figure.curve').getBoundingClientRect();
+        return [section ? box.top : 1000, box.bottom, curve.top, curve.bottom, document.activeElement.name];
+    }}"""
+    seen = set()
+    for key, count in (("Tab", 45), ("Shift+Tab", 45)):
+        for _ in range(count):
+            tab.keyboard.press(key)
+            top, bottom, above, below, name = tab.evaluate(where)
+            assert top >= below - 1 or bottom <= above + 1, f"the curve hides {name}"
+            if name:
+                seen.add(name)
+                assert 0 <= above < 400
+    assert {"lr", "noise", "seed", "replicas"} <= seen
