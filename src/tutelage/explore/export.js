@@ -82,7 +82,7 @@ print(theory.eg)
   }
 
   function pythonTwo(s, begin) {
-    const half = Setting.POINTS / 2;
+    const points = Setting.POINTS;
     return `# From tutelage explore: two teachers, with a switch.
 import numpy as np
 import tutelage as tl
@@ -94,7 +94,7 @@ state = MultiTask(Q, R, T, heads, readouts)
 ${rule(s)}
 first, second = ${number(s.first)}, ${number(s.second)}  # lengths of the phases, steps / N
 alpha = np.concatenate([
-    np.geomspace(first / 1000, first, ${half}), first + np.geomspace(second / 1000, second, ${half})
+    np.geomspace(first / 1000, first, ${points}), first + np.geomspace(second / 1000, second, ${points})
 ])
 phases = [Phase(task=0, alpha=first), Phase(task=1, alpha=second)]
 theory = solve(rule, state, phases, alpha, rtol=${TIGHT.rtol}, atol=${TIGHT.atol})

@@ -6,7 +6,8 @@
 // Two teachers: { K, M, V, ..., headScale, first, second }, M units each, `first` and `second` the lengths of phases.
 
 const Setting = (() => {
-  const POINTS = 200, FLAT = 0.1; // times on the curve, and the slope, in decades by decade, below which it is flat
+  const POINTS = 200; // times on a curve, or in a phase
+  const FLAT = 0.1; // the slope, in decades by decade, below which it is flat
 
   const range = (n) => Array.from({ length: n }, (_, i) => i);
 
@@ -19,7 +20,7 @@ const Setting = (() => {
   /** Times of two phases: after each beginning from a thousandth of its length on. */
   function phaseTimes(s) {
     return [[0, s.first], [s.first, s.second]].map(([begin, length]) =>
-      geometric(length / 1000, length, POINTS / 2).map((t) => begin + t));
+      geometric(length / 1000, length, POINTS).map((t) => begin + t));
   }
 
   /** Where SGD at finite N is looked at: at the times of each phase, its last among them; never twice at one step. */

@@ -43,7 +43,7 @@ class TwoTeachers extends Simulated {
     shown.states = states;
     shown.alpha = run.times.flat().slice(0, states.length);
     shown.errors = [0, 1].map((task) => states.map((state) => state.errors[task]));
-    shown.switch = states.length > Setting.POINTS / 2 ? Setting.POINTS / 2 : 0;
+    shown.switch = states.length > Setting.POINTS ? Setting.POINTS : 0;
   }
 
   draw() {
@@ -129,7 +129,8 @@ class TwoTeachers extends Simulated {
 
   plan() {
     const { setting: s, begin } = this, phases = [s.first, s.second];
-    return { phases: Setting.phaseTimes(s), least: { count: s.K + 2 * s.M, name: "K + 2M" }, job: { begin, phases } };
+    const some = Setting.phaseTimes(s).map((times) => times.filter((_, i) => i % 2 === 1)); // the last among them
+    return { phases: some, least: { count: s.K + 2 * s.M, name: "K + 2M" }, job: { begin, phases } };
   }
 
   python() { this.copy(Export.pythonTwo(this.setting, this.begin)); }
