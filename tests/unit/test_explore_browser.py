@@ -104,6 +104,10 @@ def test_a_slider_changes_the_curve(visit: Callable) -> None:
     before, after = changed(tab, lambda: [tab.keyboard.press("ArrowRight") for _ in range(20)])
     assert before != after
     assert float(tab.input_value('#one [name="lr"]')) == pytest.approx(0.7)
+    changed(tab, lambda: tab.press('#one [name="lr"]', "ArrowUp"))  # of the field: by the slider's step
+    assert float(tab.input_value('#one [name="lr"]')) == pytest.approx(0.71)
+    changed(tab, lambda: tab.fill('#one [name="lr"]', "0.7123"))  # but any number may be typed
+    assert tab.get_attribute('#one [name="lr"]', "aria-invalid") == "false"
     assert "solved in" in tab.text_content("#one .status")
     assert tab.get_attribute("#one figure.curve", "data-marks") == "plateau asymptote"
 
@@ -137,6 +141,7 @@ def test_bad_numbers_are_refused_at_the_field(visit: Callable) -> None:
     ]:
         tab.fill(f'#one [name="{name}"]', value)
         assert words in tab.evaluate(f"""document.querySelector('#one [name="{name}"]').validationMessage""")
+        assert tab.get_attribute(f'#one [name="{name}"]', "aria-invalid") == "true"
     assert curve(tab) == before
     tab.select_option('#one [name="activation"]', "linear")
     tab.fill('#one [name="lr"]', "60")
@@ -278,6 +283,8 @@ def test_two_teachers(visit: Callable) -> None:
     changed(tab, lambda: tab.keyboard.press("End"), "two")
     labels_apart(tab, "two")
     assert tab.locator("#two figure.change path.now").count() == 1
+    tab.press('#two [aria-label="initial scale of the weights, slider"]', "Home")
+    assert tab.get_attribute('#two [aria-label="initial scale of the weights, slider"]', "aria-valuetext") == "0.001"
     tab.click('#two [data-do="python"]')
     assert "MultiTask" in tab.input_value("#copied-two")
     tab.click('#two [data-do="unpin"]')

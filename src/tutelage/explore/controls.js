@@ -51,33 +51,44 @@ const Controls = (() => {
   /** `min`, `max`: of the slider; `least`, `most`: of the field; `log`: even steps of the slider are even factors. */
   function field({ name, label, hint, min, max, step, log, least = min, most = Infinity, whole }, id, values, change,
     show) {
-    const number = make("input", { type: "number", id, name, step: "any", inputmode: whole ? "numeric" : "decimal" });
+    const number = make("input", { type: "number", id, name, step: whole ? 1 : log || !step ? "any" : step,
+      inputmode: whole ? "numeric" : "decimal" });
+    const complain = (words) => { // in place of the browser's validity, to which a value between steps is wrong
+      number.setCustomValidity(words);
+      number.setAttribute("aria-invalid", String(words !== ""));
+    };
     const slider = min === undefined ? null
       : make("input", { type: "range", "aria-label": `${label}, slider`, min: log ? 0 : min, max: log ? 100 : max,
         step: log ? 1 : step });
     if (hint) number.setAttribute("aria-describedby", `${id}-hint`);
     const place = (x) => (log ? 100 * Math.log(Math.max(x, min) / min) / Math.log(max / min) : x);
+    const slide = () => { // the slider's own numbers mean nothing where it is logarithmic
+      if (!slider) return;
+      slider.value = place(values[name]);
+      slider.setAttribute("aria-valuetext", values[name]);
+    };
     const round = (x) => (whole ? Math.round(x) : Number(x.toPrecision(log ? 2 : 6)));
     show[name] = () => {
       number.value = values[name];
-      number.setCustomValidity("");
-      if (slider) slider.value = place(values[name]);
+      complain("");
+      slide();
     };
     show[name]();
     number.addEventListener("input", () => {
       const x = number.valueAsNumber, good = x >= least && x <= most && (!whole || Number.isSafeInteger(x));
       const bounds = most < Infinity ? `from ${least} to ${most}` : `at least ${least}`;
-      number.setCustomValidity(good ? "" : `${label}: ${whole ? "a whole number " : "a number "}${bounds}.`);
+      complain(good ? "" : `${label}: ${whole ? "a whole number " : "a number "}${bounds}.`);
       if (!good) return number.reportValidity();
       values[name] = x;
-      if (slider) slider.value = place(x);
+      slide();
       change(name);
     });
     slider?.addEventListener("input", () => {
       const x = Number(slider.value);
       values[name] = log && x === 0 ? min : round(log ? min * (max / min) ** (x / 100) : x);
       number.value = values[name];
-      number.setCustomValidity("");
+      slider.setAttribute("aria-valuetext", values[name]);
+      complain("");
       change(name);
     });
     return slider ? [number, slider] : [number];

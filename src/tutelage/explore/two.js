@@ -18,16 +18,18 @@ class TwoTeachers extends Simulated {
         { name: "activation", label: "activation g of all", options: ACTIVATIONS }] },
       { title: "Learning", controls: rates },
       { title: "Start", controls: [
-        { name: "scale", label: "initial scale of the weights", min: 0.001, max: 3, log: true, least: 0 },
+        { name: "scale", label: "initial scale of the weights", hint: "standard deviation; T = 1 of the teachers",
+          min: 0.001, max: 3, log: true, least: 0 },
         { name: "headScale", label: "initial scale of the heads",
-          hint: "one head for each task; teachers’ readouts are 1", min: 0.001, max: 3, log: true, least: 0 },
+          hint: "one for each task; readouts of the teachers are 1", min: 0.001, max: 3, log: true, least: 0 },
         { name: "seed", label: "seed of weights and heads", hint: "NumPy’s default_rng(seed)", ...SEED },
         { name: "dim", label: "N₀ of the start", hint: "overlaps of different units are of order 1/√N₀", least: 32,
           most: 50000, whole: true }] },
       { title: "Time", controls: [
         { name: "first", label: "α on task 1", hint: "steps / N until the switch", min: 1, max: 1000, log: true,
           least: 1e-3 },
-        { name: "second", label: "α on task 2", min: 1, max: 1000, log: true, least: 1e-3 }] },
+        { name: "second", label: "α on task 2", hint: "steps / N after the switch", min: 1, max: 1000,
+          log: true, least: 1e-3 }] },
     ], this.setting, () => { this.drop(); this.changed(); });
     this.buildChain("K + 2M to 10⁹: a step costs the same for any N");
   }
