@@ -157,6 +157,9 @@ def test_pin_and_cursor(visit: Callable) -> None:
     changed(tab, lambda: tab.fill('#one [name="noise"]', "0.3"))
     assert tab.locator("#one figure.curve path.pin").count() == 1
     labels_apart(tab, "one")
+    changed(tab, lambda: tab.fill('#one [name="alphaMax"]', "50"))  # the pinned curve goes on, and is cut
+    assert tab.locator("#one figure.curve svg").get_by_text("0.001", exact=True).count() == 0
+    changed(tab, lambda: tab.fill('#one [name="alphaMax"]', "1000"))
     tab.click('#one [data-do="unpin"]')
     assert tab.locator("#one figure.curve path.pin").count() == 0
 

@@ -78,7 +78,7 @@ const Plot = (() => {
     const height = Math.round(Math.min(440, Math.max(260, 0.58 * width)));
     const right = width < 480 ? 80 : RIGHT, { log } = plot.y;
     const levels = plot.marks.map((m) => m.y), edges = plot.bands.flatMap((b) => [...b.low, ...b.high]);
-    const seen = plot.curves.flatMap((c) => c.y), least = log ? Math.min(...seen) / 30 : -Infinity;
+    const seen = plot.curves.flatMap((c) => before(c, plot.x.max)), least = log ? Math.min(...seen) / 30 : -Infinity;
     const all = [...seen, ...levels, ...edges.filter((b) => b > least)];
     const X = axis(plot.x, LEFT, width - right, width < 480 ? 4 : 8);
     const Y = axis(extent(all, log), height - BOTTOM, TOP, 7);
@@ -120,6 +120,11 @@ const Plot = (() => {
 
   let clips = 0;
 
+  /** What of a curve is seen: a pinned one may go on. */
+  function before({ x, y }, most) {
+    return y.filter((_, i) => x[i] <= most * (1 + 1e-9));
+  }
+
   function frame(svg, plot, X, Y, width, height, right) {
     for (const t of Y.ticks) {
       svg.append(draw("line", { class: "grid", x1: LEFT, x2: width - right, y1: Y.at(t), y2: Y.at(t) }),
@@ -138,7 +143,7 @@ const Plot = (() => {
 
   /** Labels right of the plot, at the height of what they name, pushed apart where they would touch. */
   function endLabels(svg, plot, Y, x, height) {
-    const end = (c) => c.y.filter((y, i) => Number.isFinite(y) && c.x[i] <= plot.x.max * (1 + 1e-9)).at(-1);
+    const end = (c) => before(c, plot.x.max).filter(Number.isFinite).at(-1);
     const named = [...plot.curves.map((c) => ({ y: end(c), label: c.label, style: c.style })),
       ...plot.marks.map((m) => ({ y: m.y, label: m.label, style: "mark" }))]
       .filter((n) => n.label && n.y !== undefined);
