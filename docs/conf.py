@@ -8,6 +8,7 @@ project_copyright = "2026, The tutelage authors"
 release = version = installed("tutelage")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+extensions += ["sphinx-mathjax-offline"]  # MathJax goes into the pages, so that formulas show without a network
 exclude_patterns = ["_build", "jupyter_execute"]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
