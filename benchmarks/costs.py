@@ -1,7 +1,8 @@
 """What an evaluation costs, as the tables of the documentation list it: ``python benchmarks/costs.py [TABLE ...]``.
 
-Tables: ``equations`` (docs/sharp-bits.md), ``mean-field`` (docs/mean-field.md), ``population`` (docs/population-loss.md);
-without names all three. Milliseconds of CPU time, of all cores together: each the median of a few calls of compiled code. ``--large`` adds the columns that take minutes.
+Tables: ``equations`` (docs/sharp-bits.md), ``mean-field`` (docs/mean-field.md), ``population``
+(docs/population-loss.md); without names all three. Milliseconds of CPU time, of all cores together: each the median of
+a few calls of compiled code. ``--large`` adds the columns that take minutes.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def equations(large: bool) -> None:
         for K in sizes:
             if (unit, terms, K) == ("relu", "full", max(LARGE)):
                 continue  # two minutes a call
-            calls = 1 if K > SIZES[0] else 100
+            calls = 100 if SIZES[0] >= K else 1
             row.append(milliseconds(_velocity(K, TEACHERS, unit, calls, terms), rounds=3) / calls)
         print(f"{unit + ', ' + terms:20}" + "".join(f"{each:10.3g}" for each in row))
 
