@@ -32,6 +32,8 @@ smartquotes = False  # strings in tables stay as one types them
 html_theme = "pydata_sphinx_theme"
 html_title = "tutelage"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
