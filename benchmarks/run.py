@@ -69,14 +69,16 @@ def ode() -> Row:
     return "ODE, K=M=4, alpha=500, against SciPy DOP853 with vectorised NumPy", ours, theirs
 
 
-def _velocity(students: int, teachers: int, activation: str = "erf", calls: int = 1000) -> Callable[[], None]:
+def _velocity(
+    students: int, teachers: int, activation: str = "erf", calls: int = 1000, terms: str = "full"
+) -> Callable[[], None]:
     """Return a call that evaluates a compiled right-hand side `calls` times, from compiled code."""
     from tutelage.online.integration import quadrature_step
     from tutelage.online.kernels.model import workspace
     from tutelage.online.vector import compiled_velocity, constants, start_vector, units
 
     state = tl.Overlaps.random(students, teachers, 784, seed=0)
-    rule = tl.OnlineSGD(activation, lr=0.5, noise=0.1)
+    rule = tl.OnlineSGD(activation, lr=0.5, noise=0.1, terms=terms)
     y, P = start_vector(state), students + teachers
     buffers = np.empty((P, P)), np.empty(P), np.empty((workspace(P), P)), np.empty_like(y)
     arguments = (y, constants(rule, state, quadrature_step(rule, state, 1e-7)), *units(rule), *buffers)

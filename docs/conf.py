@@ -8,6 +8,7 @@ project_copyright = "2026, The tutelage authors"
 release = version = installed("tutelage")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+extensions += ["sphinx-mathjax-offline"]  # MathJax goes into the pages, so that formulas show without a network
 exclude_patterns = ["_build", "jupyter_execute"]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -31,6 +32,8 @@ smartquotes = False  # strings in tables stay as one types them
 html_theme = "pydata_sphinx_theme"
 html_title = "tutelage"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
