@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -160,6 +161,35 @@ def test_reproduce_writes_data_and_picture(tmp_path, capsys):
     assert {path.name for path in folder.iterdir()} == {"fake.png", "fake-K=4-both.nc"}
     assert tl.load(folder / "fake-K=4-both.nc").eg[0] == 1
     assert "Errors fall." in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("thread", [False, True], ids=["main thread", "another thread"])
+def test_ctrl_c_ends_a_figure_even_if_a_run_waits_for_it(thread, tmp_path, monkeypatch, capsys):
+    """A run that is interrupted returns what it has; the figure would go on with the next, and be drawn with holes."""
+    runs = []
+
+    class Patient(Fake):
+        def run(self, quick):
+            for number in range(2):
+                try:
+                    if not thread:
+                        signal.raise_signal(signal.SIGINT)
+                except KeyboardInterrupt:
+                    warnings.warn("interrupted: what was done is kept", stacklevel=2)
+                runs.append(number)
+            return super().run(quick)
+
+    monkeypatch.setattr("tutelage.papers.catalogue", lambda: {"goldt2019/fake": Patient()})
+    command, before = ["reproduce", "goldt2019/fake"], signal.getsignal(signal.SIGINT)
+    if thread:  # where no signals arrive and no handlers can be set
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(cli.main, command).result() == 0
+        assert runs == [0, 1]
+        return
+    fails(capsys, command, "interrupted; nothing was written", code=130)
+    assert (runs, list((tmp_path / "out" / "goldt2019").iterdir())) == ([], [])
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.usefixtures("_papers")
@@ -338,6 +368,8 @@ def test_interrupted_simulation_keeps_what_is_done(small, tmp_path, monkeypatch,
     monkeypatch.setattr("tutelage.online.problems.simulate", interrupted)
     fails(capsys, ["run", small], "interrupted; results so far are in out/simulation.nc.", code=130)
     assert tl.load(tmp_path / "out" / "simulation.nc").sizes["alpha"] == 2
+    fails(capsys, ["run", small], "With --checkpoint FILE one can go on.", code=130)
+    fails(capsys, ["run", small, "--checkpoint", "c.nc"], "; the same command goes on from c.nc.\n", code=130)
 
 
 def test_other_warnings_are_passed_on(small, tmp_path, monkeypatch):

@@ -55,7 +55,7 @@ def run(problem: Path, /, *, out: Out = Path("out"), overlaps: bool = False, che
     if not (copy.exists() and copy.samefile(problem)):
         copy.write_bytes(text)
     with naming(problem):
-        outcome = experiment.run(given, folder, checkpoint=checkpoint)
+        outcome = experiment.run(given, folder, checkpoint=checkpoint, advice=" With --checkpoint FILE one can go on.")
     paths = experiment.pictures({"": outcome}, folder, overlaps)
     _compare(str(problem), given, outcome)
     _console().print(experiment.prediction(given) + "\n", markup=False)
@@ -224,6 +224,7 @@ def reproduce(
     """
     from tutelage import plot
     from tutelage.cli import experiment
+    from tutelage.cli.exhibition import whole
     from tutelage.papers import catalogue
     from tutelage.results import save
 
@@ -233,7 +234,7 @@ def reproduce(
     figure = figures[name]
     paper, _, short = name.rpartition("/")
     folder = experiment.folder(Path("out") / paper if out is None else out)
-    result = figure.run(quick)
+    result = whole(figure, quick)
     for label, ds in result.datasets.items():
         save(ds, folder / f"{short}-{experiment.filename(label)}.nc")
     path = plot.save(result.figure, folder / f"{short}.png")
