@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import tutelage as tl
 from tutelage import cli
-from tutelage.cli import demonstration, experiment
+from tutelage.cli import demonstration, exhibition, experiment
 from tutelage.papers import Reproduction
 from tutelage.problem import TEMPLATE, Problem
 
@@ -190,6 +190,27 @@ def test_ctrl_c_ends_a_figure_even_if_a_run_waits_for_it(thread, tmp_path, monke
     fails(capsys, command, "interrupted; nothing was written", code=130)
     assert (runs, list((tmp_path / "out" / "goldt2019").iterdir())) == ([], [])
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals")
+def test_ctrl_c_is_not_lost_where_exceptions_are(monkeypatch, capsys):
+    """What a signal raises while an object is deleted is printed and forgotten."""
+
+    class Deaf:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    class Long(Fake):
+        def run(self, quick):
+            Deaf()
+            time.sleep(60)
+            return super().run(quick)
+
+    monkeypatch.setattr("tutelage.papers.catalogue", lambda: {"goldt2019/fake": Long()})
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    monkeypatch.setattr(exhibition, "AGAIN", 0.1)
+    fails(capsys, ["reproduce", "goldt2019/fake"], "interrupted; nothing was written", code=130)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 @pytest.mark.usefixtures("_papers")

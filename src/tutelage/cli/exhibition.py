@@ -26,6 +26,7 @@ from tutelage.papers import Figure, Reproduction, catalogue
 __all__ = ["Record", "chosen", "make", "page", "read", "whole"]
 
 RECORDS, PAGE = "gallery.json", "index.md"
+AGAIN = 1.0  # seconds until Ctrl-C is raised once more
 INTRODUCTION = """\
 # Gallery
 
@@ -142,21 +143,32 @@ class _Stop(BaseException):
 
 @contextmanager
 def _unless_stopped() -> Iterator[None]:
-    """Let Ctrl-C end what is inside, whatever it does about a KeyboardInterrupt."""
+    """Let Ctrl-C end what is inside, whatever it does about a KeyboardInterrupt.
+
+    An exception that a signal raises is lost where Python cannot pass it on, as in a callback from compiled code or while
+    an object is deleted. So it is raised again and again, until it arrives here.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    repeated = getattr(signal, "SIGALRM", None)  # not on Windows
 
     def stop(*_: object) -> None:
+        if repeated is not None:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
         raise _Stop
 
-    before = signal.signal(signal.SIGINT, stop)
+    signals = [signal.SIGINT] if repeated is None else [signal.SIGINT, repeated]
+    before = [signal.signal(each, stop) for each in signals]
     try:
         yield
     except _Stop:
         raise KeyboardInterrupt("interrupted; nothing was written, as a figure is made as a whole.") from None
     finally:
-        signal.signal(signal.SIGINT, before)
+        if repeated is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
 
 
 def picture(name: str) -> str:
