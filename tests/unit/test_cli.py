@@ -106,6 +106,10 @@ def test_run_again_from_its_own_folder(small, capsys):
     assert cli.main(["run", small, "--checkpoint", "check.nc"]) == 0
 
 
+def test_a_checkpoint_nowhere_is_an_option_that_is_wrong(small, capsys):
+    fails(capsys, ["run", small, "--checkpoint", "no/c.nc"], "option `--checkpoint` must lie in an existing folder")
+
+
 def test_run_on_images_says_what_theory_assumes(tmp_path, capsys):
     (tmp_path / "p.toml").write_text(
         'time = {alpha_max = 1, points = 3}\nsimulation = {inputs = "digits", replicas = 2}'
@@ -216,6 +220,8 @@ def test_ctrl_c_is_not_lost_where_exceptions_are(monkeypatch, capsys):
 @pytest.mark.usefixtures("_papers")
 def test_reproduce_suggests(capsys):
     fails(capsys, ["reproduce", "goldt2019/fale"], "`goldt2019/fale` is not a figure; did you mean `goldt2019/fake`?")
+    fails(capsys, ["reproduce", "goldt2019"], "not a figure; those of this paper are goldt2019/fake.")
+    fails(capsys, ["reproduce", "goldt2018"], "not a figure; did you mean a figure of `goldt2019`?")
     fails(capsys, ["reproduce", "xyzzy"], "`xyzzy` is not a figure; `tutelage papers` lists them.")
 
 
@@ -289,7 +295,16 @@ USAGE = {
     "missing figure": (["reproduce"], "NAME"),
     "no such file": (["run", "none.toml"], "none.toml: a problem file must be readable"),
     "folder": (["run", "."], "must be readable"),
-    "init into nowhere": (["init", "no/where.toml"], "no/where.toml: No such file or directory"),
+    "init into nowhere": (
+        ["init", "no/where.toml"],
+        "no/where.toml: No such file or directory; there is no folder no.",
+    ),
+    "page into nowhere": (
+        ["explore", "-o", "no/x.html"],
+        "no/x.html: No such file or directory; there is no folder no.",
+    ),
+    "where help is": (["run", "p.toml", "--oot", "x"], "(see tutelage run --help)"),
+    "what is too much": (["init", "p", "q", "r"], "`tutelage init` does not take 'q' 'r'; leave it out."),
 }
 
 

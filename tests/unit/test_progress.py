@@ -89,7 +89,8 @@ def test_a_bar_appears_while_nothing_is_done_yet(monkeypatch: pytest.MonkeyPatch
         bar.update(5.0)
         terminal.wait_for("50%")
     last = terminal.getvalue().rpartition("50%")[0].splitlines()[-1]
-    assert "ODE" in last and "starting" not in last
+    assert "ODE" in last
+    assert "starting" not in last
 
 
 def test_no_bar_appears_for_what_is_quick_or_unasked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,6 +179,22 @@ def test_options_that_would_do_nothing_are_refused(options, sentence, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_script_for_a_cluster_says_if_dask_is_not_installed(there, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("tutelage.cli.sweeping.find_spec", lambda name: name if there else None)
+    (tmp_path / "two.toml").write_text(GOOD)
+    command = [
+        "sweep",
+        str(tmp_path / "two.toml"),
+        "-o",
+        str(tmp_path / "out"),
+        "--write-sbatch",
+        str(tmp_path / "a.sh"),
+    ]
+    assert cli.main(command) == 0
+    assert ("pip install 'tutelage[cluster]'" in capsys.readouterr().out) != there
+
+
 @pytest.mark.parametrize(
     ("text", "but"), [(None, "there is no file s.json"), ("{", "s.json names none"), ("{}", "s.json names none")]
 )

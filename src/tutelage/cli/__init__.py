@@ -8,9 +8,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
 
 from tutelage.cli.commands import app
 
@@ -43,7 +44,7 @@ def _dispatch(tokens: Sequence[str] | None) -> int:
         command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
         command(*bound.args, **bound.kwargs)
     except CycloptsError as error:
-        return _fail(f"{error} (see tutelage --help)")
+        return _fail(_usage(error))
     except KeyboardInterrupt as error:
         return _fail(str(error) or "interrupted", INTERRUPTED)
     except BrokenPipeError:
@@ -59,6 +60,16 @@ def _dispatch(tokens: Sequence[str] | None) -> int:
     return 0
 
 
+def _usage(error: CycloptsError) -> str:
+    """Return what is wrong with how a command was called, and where its help is."""
+    command = " ".join(["tutelage", *(error.command_chain or ())])
+    what = str(error)
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        given = "' '".join(error.unused_tokens)
+        what = f"`{command}` does not take '{given}'; leave it out."
+    return f"{what} (see {command} --help)"
+
+
 def _sentence(error: Exception) -> str | None:
     """Return what to say about an error that is not a bug of ours; None for one that is."""
     from tutelage.errors import ArgumentError, DivergenceError
@@ -69,7 +80,11 @@ def _sentence(error: Exception) -> str | None:
         remedy = "" if "pip install" in str(error) else "; pip install 'tutelage[images]' installs all that is optional"
         return f"{error}{remedy}"
     if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        if not (error.filename and error.strerror):
+            return str(error)
+        folder = Path(os.fsdecode(error.filename)).parent
+        absent = isinstance(error, FileNotFoundError) and not folder.exists()
+        return f"{error.filename}: {error.strerror}" + (f"; there is no folder {folder}." if absent else "")
     if isinstance(error, MemoryError):
         return f"not enough memory: {error}" if str(error) else "not enough memory"
     return None

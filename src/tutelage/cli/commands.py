@@ -298,8 +298,14 @@ def _unknown_figure(name: str, figures: Iterable[str]) -> ValueError:
 
     from tutelage.errors import ArgumentError
 
-    near = get_close_matches(name, figures, 1)
-    remedy = f"did you mean `{near[0]}`?" if near else "`tutelage papers` lists them."
+    paper = [figure for figure in figures if figure.partition("/")[0] == name.partition("/")[0]]
+    near = get_close_matches(name, paper or figures, 1)
+    if near and "/" in name:
+        remedy = f"did you mean `{near[0]}`?"
+    elif paper:
+        remedy = f"those of this paper are {', '.join(paper)}."
+    else:
+        remedy = f"did you mean a figure of `{near[0].partition('/')[0]}`?" if near else "`tutelage papers` lists them."
     return ArgumentError(f"`{name}` is not a figure; {remedy}")
 
 

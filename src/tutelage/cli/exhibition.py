@@ -130,8 +130,8 @@ def page(records: dict[str, Record]) -> str:
 def whole(figure: Figure, quick: bool) -> Reproduction:
     """Run an experiment to its end; Ctrl-C ends it at once.
 
-    Elsewhere a run that is interrupted returns what it has, with a warning. Here the next run would begin, and a picture
-    with holes come out.
+    Elsewhere a run that is interrupted returns what it has, with a warning. Here the next run would begin, and a
+    picture with holes come out.
     """
     with _unless_stopped():
         return figure.run(quick)
@@ -145,8 +145,8 @@ class _Stop(BaseException):
 def _unless_stopped() -> Iterator[None]:
     """Let Ctrl-C end what is inside, whatever it does about a KeyboardInterrupt.
 
-    An exception that a signal raises is lost where Python cannot pass it on, as in a callback from compiled code or while
-    an object is deleted. So it is raised again and again, until it arrives here.
+    An exception that a signal raises is lost where Python cannot pass it on, as in a callback from compiled code or
+    while an object is deleted. So it is raised again and again, until it arrives here.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from tutelage.errors import ArgumentError
@@ -56,6 +57,8 @@ def write_sbatch(file: Path, folder: Path, target: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)  # Slurm writes its log there and makes no folders
     target.write_text(script(file, folder), "utf-8")
     print(f"wrote {target}; look at its first lines, then: sbatch {target}")
+    if find_spec("distributed") is None:
+        print("The script needs Dask, which is not installed here: pip install 'tutelage[cluster]' installs it.")
 
 
 def refuse_idle(only: Mapping[str, object], retry_failed: bool) -> None:
