@@ -101,8 +101,8 @@ class _Line:
         self._handle.update({"text/plain": text}, raw=True)
 
     def stop(self) -> None:
-        """Take the line away."""
-        self._handle.update({"text/plain": ""}, raw=True)
+        """Take the line away; as HTML, of which not even an empty box is left where the notebook is kept."""
+        self._handle.update({"text/plain": "", "text/html": ""}, raw=True)
 
 
 def in_notebook() -> bool:
