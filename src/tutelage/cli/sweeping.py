@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -77,7 +78,8 @@ def _say(plan: Plan, store: Store, counts: dict[str, int]) -> None:
     if counts["failed"]:
         entries, _ = store.scan(point.key for point in plan.points)
         first = next(key for key, entry in entries.items() if entry.status == FAILED)
-        print(f"a failure: {store.failure(first)} ({store.path(first, FAILED)}); --retry-failed tries again")
+        why = re.sub(r"\s*The results before that are in this error's `dataset`\.", "", store.failure(first))
+        print(f"a failure: {why} ({store.path(first, FAILED)}); --retry-failed tries again")
 
 
 @contextmanager
