@@ -43,6 +43,7 @@ bench: $(VENV)/.dev
 
 # The virtual environment alone, then the package with what each target needs on top.
 $(VENV)/.base:
+	@echo 'Setting up $(VENV) with packages from PyPI; this happens once, and takes some minutes.'
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 

@@ -234,6 +234,8 @@ def polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
     name : str, optional
         Not that of another activation. Default: ``"polynomial(c0, c1, ...)"``, which :func:`activation` understands.
     """
+    if name is not None and not isinstance(name, str):
+        raise refuse("name", "be text; coefficients are one list", f"is {name!r}")
     if name is not None and _named(name):
         raise refuse("name", "not be that of another activation", f"is {name!r}")
     return _polynomial(coefficients, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,15 @@ __all__ = ["Progress", "duration", "in_notebook", "progress"]
 
 PATIENCE = 2.0  # seconds before a bar appears
 EVERY = 0.5  # seconds between two changes of a notebook's line
+STARTING = "{}: starting (new code compiles first)"  # a bar while nothing is done
 
 
 class Progress:
-    """Reports the fraction done, once PATIENCE has passed: a bar on a terminal, a line in a notebook."""
+    """Reports the fraction done, once PATIENCE has passed: a bar on a terminal, a line in a notebook.
+
+    The bar does not wait for the first report, which may be long in coming where code has to be compiled. The line of a
+    notebook does: what another thread displays may end up in another cell.
+    """
 
     def __init__(self, label: str, total: float, show: bool) -> None:
         self.label, self.total = label, total
@@ -23,6 +29,13 @@ class Progress:
         self._show = show and (sys.stderr.isatty() or in_notebook())
         self._bar: Any = None
         self._task: Any = None
+        self._begun = False  # whether anything is done
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        if self._show and not in_notebook():
+            self._timer = threading.Timer(PATIENCE, self._open)
+            self._timer.daemon = True
+            self._timer.start()
 
     def update(self, done: float) -> None:
         """Say how much of the total is done."""
@@ -30,23 +43,36 @@ class Progress:
             if not self._show or time.monotonic() - self._start < PATIENCE:
                 return
             self._open()
+        if done > 0 and not self._begun and not isinstance(self._bar, _Line):
+            self._begun = True
+            self._bar.update(self._task, description=self.label)
         self._bar.update(self._task, completed=done)
 
     def _open(self) -> None:
+        """Show the bar or line; called by the timer or the first report after PATIENCE, whichever comes first."""
+        with self._lock:
+            if self._bar is None and self._show:
+                self._bar = self._line_or_bar()
+
+    def _line_or_bar(self) -> Any:
         if in_notebook():
-            self._bar = _Line(self.label, self.total)
-            return
+            return _Line(self.label, self.total)
         from rich.console import Console
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
         columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-        self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task(self.label, total=self.total)
-        self._bar.start()
+        bar = Bar(*columns, console=Console(stderr=True), transient=True)
+        self._task = bar.add_task(STARTING.format(self.label), total=self.total)
+        bar.start()
+        return bar
 
     def close(self) -> None:
         """Take the bar away."""
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._show = False  # a timer that has just run out opens nothing any more
         if self._bar is not None:
             self._bar.stop()
 
@@ -75,8 +101,8 @@ class _Line:
         self._handle.update({"text/plain": text}, raw=True)
 
     def stop(self) -> None:
-        """Take the line away."""
-        self._handle.update({"text/plain": ""}, raw=True)
+        """Take the line away; as HTML, of which not even an empty box is left where the notebook is kept."""
+        self._handle.update({"text/plain": "", "text/html": ""}, raw=True)
 
 
 def in_notebook() -> bool:

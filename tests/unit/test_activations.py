@@ -256,6 +256,7 @@ def test_steep_functions_have_their_derivative() -> None:
         (lambda: tl.Activation(lambda x: math.log(x), lambda x: 1 / x), "`f` must be defined between -6 and 6"),
         (lambda: tl.Activation(np.sin, np.cos, 3), "`name` must be of type str"),
         (lambda: tl.gaussian.I2(np.sin, np.eye(2)), "`activation` must be an activation"),
+        (lambda: tl.polynomial(1, 0.5), "`name` must be text; coefficients are one list, but is 0.5"),
         (lambda: tl.polynomial([0, 1, 0.5], name="erf"), "`name` must not be that of another activation"),
     ],
 )

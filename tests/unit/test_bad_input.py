@@ -132,6 +132,7 @@ def test_overlaps_of_weights() -> None:
         ("terms", "'noise'", {"terms": "noise"}),
         ("constraint", "'ball'", {"constraint": "ball"}),
         ("constraint", "''", {"constraint": ""}),
+        ("constraint", 'None or "sphere"', {"constraint": ["sphere"]}),
     ],
 )
 def test_rule(name: str, given: str, changes: dict[str, Any]) -> None:

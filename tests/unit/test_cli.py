@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 
 import tutelage as tl
 from tutelage import cli
-from tutelage.cli import demonstration, experiment
+from tutelage.cli import demonstration, exhibition, experiment
 from tutelage.papers import Reproduction
 from tutelage.problem import TEMPLATE, Problem
 
@@ -105,6 +106,10 @@ def test_run_again_from_its_own_folder(small, capsys):
     assert cli.main(["run", small, "--checkpoint", "check.nc"]) == 0
 
 
+def test_a_checkpoint_nowhere_is_an_option_that_is_wrong(small, capsys):
+    fails(capsys, ["run", small, "--checkpoint", "no/c.nc"], "option `--checkpoint` must lie in an existing folder")
+
+
 def test_run_on_images_says_what_theory_assumes(tmp_path, capsys):
     (tmp_path / "p.toml").write_text(
         'time = {alpha_max = 1, points = 3}\nsimulation = {inputs = "digits", replicas = 2}'
@@ -162,9 +167,61 @@ def test_reproduce_writes_data_and_picture(tmp_path, capsys):
     assert "Errors fall." in capsys.readouterr().out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("thread", [False, True], ids=["main thread", "another thread"])
+def test_ctrl_c_ends_a_figure_even_if_a_run_waits_for_it(thread, tmp_path, monkeypatch, capsys):
+    """A run that is interrupted returns what it has; the figure would go on with the next, and be drawn with holes."""
+    runs = []
+
+    class Patient(Fake):
+        def run(self, quick):
+            for number in range(2):
+                try:
+                    if not thread:
+                        signal.raise_signal(signal.SIGINT)
+                except KeyboardInterrupt:
+                    warnings.warn("interrupted: what was done is kept", stacklevel=2)
+                runs.append(number)
+            return super().run(quick)
+
+    monkeypatch.setattr("tutelage.papers.catalogue", lambda: {"goldt2019/fake": Patient()})
+    command, before = ["reproduce", "goldt2019/fake"], signal.getsignal(signal.SIGINT)
+    if thread:  # where no signals arrive and no handlers can be set
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(cli.main, command).result() == 0
+        assert runs == [0, 1]
+        return
+    fails(capsys, command, "interrupted; nothing was written", code=130)
+    assert (runs, list((tmp_path / "out" / "goldt2019").iterdir())) == ([], [])
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals")
+def test_ctrl_c_is_not_lost_where_exceptions_are(monkeypatch, capsys):
+    """What a signal raises while an object is deleted is printed and forgotten."""
+
+    class Deaf:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    class Long(Fake):
+        def run(self, quick):
+            Deaf()
+            time.sleep(60)
+            return super().run(quick)
+
+    monkeypatch.setattr("tutelage.papers.catalogue", lambda: {"goldt2019/fake": Long()})
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    monkeypatch.setattr(exhibition, "AGAIN", 0.1)
+    fails(capsys, ["reproduce", "goldt2019/fake"], "interrupted; nothing was written", code=130)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
 @pytest.mark.usefixtures("_papers")
 def test_reproduce_suggests(capsys):
     fails(capsys, ["reproduce", "goldt2019/fale"], "`goldt2019/fale` is not a figure; did you mean `goldt2019/fake`?")
+    fails(capsys, ["reproduce", "goldt2019"], "not a figure; those of this paper are goldt2019/fake.")
+    fails(capsys, ["reproduce", "goldt2018"], "not a figure; did you mean a figure of `goldt2019`?")
     fails(capsys, ["reproduce", "xyzzy"], "`xyzzy` is not a figure; `tutelage papers` lists them.")
 
 
@@ -238,7 +295,16 @@ USAGE = {
     "missing figure": (["reproduce"], "NAME"),
     "no such file": (["run", "none.toml"], "none.toml: a problem file must be readable"),
     "folder": (["run", "."], "must be readable"),
-    "init into nowhere": (["init", "no/where.toml"], "no/where.toml: No such file or directory"),
+    "init into nowhere": (
+        ["init", "no/where.toml"],
+        "no/where.toml: No such file or directory; there is no folder no.",
+    ),
+    "page into nowhere": (
+        ["explore", "-o", "no/x.html"],
+        "no/x.html: No such file or directory; there is no folder no.",
+    ),
+    "where help is": (["run", "p.toml", "--oot", "x"], "(see tutelage run --help)"),
+    "what is too much": (["init", "p", "q", "r"], "`tutelage init` does not take 'q' 'r'; leave it out."),
 }
 
 
@@ -338,6 +404,8 @@ def test_interrupted_simulation_keeps_what_is_done(small, tmp_path, monkeypatch,
     monkeypatch.setattr("tutelage.online.problems.simulate", interrupted)
     fails(capsys, ["run", small], "interrupted; results so far are in out/simulation.nc.", code=130)
     assert tl.load(tmp_path / "out" / "simulation.nc").sizes["alpha"] == 2
+    fails(capsys, ["run", small], "With --checkpoint FILE one can go on.", code=130)
+    fails(capsys, ["run", small, "--checkpoint", "c.nc"], "; the same command goes on from c.nc.\n", code=130)
 
 
 def test_other_warnings_are_passed_on(small, tmp_path, monkeypatch):
@@ -412,6 +480,30 @@ def test_ctrl_c_in_a_long_run(tmp_path):
     assert error.startswith("tutelage: interrupted")
     assert error.count("\n") == 1
     assert (tmp_path / "out" / "simulation.nc").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("after", ["raise RuntimeError('no compiled object yet')", "time.sleep(60)"])
+def test_ctrl_c_while_numba_compiles(small, after):
+    """LLVM calls back, Python cannot pass an exception through it and drops it; Numba may then miss something."""
+    script = f"""
+import ctypes, sys, time
+from tutelage import cli
+from tutelage.cli import experiment
+
+def raising():
+    raise KeyboardInterrupt
+
+def lost(*_, **__):
+    ctypes.CFUNCTYPE(None)(raising)()
+    {after}
+
+experiment.run = lost
+sys.argv = ["tutelage", "run", {small!r}]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (130, "tutelage: interrupted\n")
 
 
 def test_mlxtend_is_looked_for():

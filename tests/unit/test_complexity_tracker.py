@@ -123,6 +123,11 @@ def test_many_classes_are_warned_of_or_corrected():
         (lambda: Tracker(X, Y)(0, np.full((600, 2), np.nan)), "contains NaN"),
         (lambda: complexity.train(complexity.halfspace(10, 10), steps=1, lr=1, batch=5, net=3), "`net` must be"),
         (lambda: gather([]), "`runs` must hold at least one"),
+        (lambda: gather([Y]), "`runs` must be of type Dataset, but is of type ndarray"),
+        (
+            lambda: complexity.train(complexity.halfspace(10, 10), 8, steps=1, lr=1),
+            "`hidden` must be a sequence .* is 8",
+        ),
         (lambda: tl.plot.complexity(Y), "`ds` must be a dataset of tl.complexity.Tracker"),
         (lambda: complexity.sinusoid(10, 10, dim=1), "`dim` must be an integer >= 2"),
         (lambda: complexity.with_label_noise(complexity.halfspace(10, 10), 1.5), "`share` must be at most 1"),

@@ -110,6 +110,11 @@ def test_what_the_page_cannot_show_is_refused_by_name(key: str, raw: dict) -> No
         setting(build(raw))
 
 
+def test_a_page_of_a_file_name_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="`problem` must be of type Problem, but is of type str"):
+        page("problem.toml")
+
+
 def test_the_command(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or len(opened) < 2)

@@ -46,6 +46,23 @@ def test_a_figure_is_made_once_and_failures_are_shown(tmp_path, capsys):
     assert "1/1" in capsys.readouterr().out
 
 
+def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    made = gallery.Record("quick", 1.0, "2026-01-01", tl.__version__, "", {})
+    answers = iter([made, KeyboardInterrupt()] * 2)
+
+    def run(*_):
+        if isinstance(answer := next(answers), BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(gallery, "_run", run)
+    command = ["gallery", NAME, OTHER, "--quick", "--out", str(tmp_path)]
+    for options, advice in (([], "the same command goes on"), (["--again"], "leave --again out to go on")):
+        assert main([*command, *options]) == 130
+        assert capsys.readouterr().err == f"tutelage: interrupted; 1 of 2 figures are left to make; {advice}.\n"
+        assert len(gallery.read(tmp_path)) == 1
+
+
 def test_what_stands():
     record = gallery.Record("full", 1.0, "2026-01-01", tl.__version__, "", {})
     assert gallery._stands(record, quick=True)

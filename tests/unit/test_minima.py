@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,13 @@ def test_searches_go_on_and_do_not_depend_on_workers(tmp_path):
     here = minimise(objective, net.init(seed=4))
     assert abs(float(more.loss[4]) - here.loss) < 1e-14
     assert str(more.kind.values[4]) == here.kind
+
+
+def test_a_minimum_says_how_many_iterations():
+    net, objective = erf_problem()
+    found = minimise(objective, net.init(seed=0))
+    assert "after 1 iteration, " in str(replace(found, iterations=1))
+    assert "after 2 iterations, " in str(replace(found, iterations=2))
 
 
 def test_other_options_and_other_data_are_other_points(tmp_path):

@@ -71,6 +71,7 @@ def refused(name, given, call):
     ("name", "given", "call"),
     [
         ("H", "(2, 3)", lambda: landscape.spectrum(np.ones((2, 3)))),
+        ("spectrum", "ndarray", lambda: landscape.quadratic_loss(np.ones(2), [1.0, 1.0], [1.0])),
         ("H", "(4,)", lambda: landscape.spectrum(np.ones(4))),
         ("H", "transpose by 1", lambda: landscape.spectrum([[1.0, 2.0], [1.0, 1.0]])),
         ("H", "NaN", lambda: landscape.spectrum([[1.0, NAN], [NAN, 1.0]])),

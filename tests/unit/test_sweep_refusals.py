@@ -179,6 +179,30 @@ def test_options_that_would_do_nothing_are_refused(options, sentence, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+def test_why_a_point_failed_is_said_without_what_only_python_has(tmp_path, capsys) -> None:
+    linear = GOOD.replace("[student]", "[teacher]\nactivation = 'linear'\n[student]\nactivation = 'linear'")
+    (tmp_path / "two.toml").write_text(linear.replace("[0.1, 0.2]", "[0.1, 9.0]") + "[time]\nalpha_max = 50.0\n")
+    assert cli.main(["sweep", str(tmp_path / "two.toml"), "-o", str(tmp_path / "out"), "-j", "1"]) == 3
+    said = capsys.readouterr().out
+    assert re.search(r"a failure: The order parameters diverge at .*; a smaller lr may help\. \(.*failed\.json\)", said)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_script_for_a_cluster_says_if_dask_is_not_installed(there, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("tutelage.cli.sweeping.find_spec", lambda name: name if there else None)
+    (tmp_path / "two.toml").write_text(GOOD)
+    command = [
+        "sweep",
+        str(tmp_path / "two.toml"),
+        "-o",
+        str(tmp_path / "out"),
+        "--write-sbatch",
+        str(tmp_path / "a.sh"),
+    ]
+    assert cli.main(command) == 0
+    assert ("pip install 'tutelage[cluster]'" in capsys.readouterr().out) != there
+
+
 @pytest.mark.parametrize(
     ("text", "but"), [(None, "there is no file s.json"), ("{", "s.json names none"), ("{}", "s.json names none")]
 )

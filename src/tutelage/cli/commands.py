@@ -55,7 +55,7 @@ def run(problem: Path, /, *, out: Out = Path("out"), overlaps: bool = False, che
     if not (copy.exists() and copy.samefile(problem)):
         copy.write_bytes(text)
     with naming(problem):
-        outcome = experiment.run(given, folder, checkpoint=checkpoint)
+        outcome = experiment.run(given, folder, checkpoint=checkpoint, advice=" With --checkpoint FILE one can go on.")
     paths = experiment.pictures({"": outcome}, folder, overlaps)
     _compare(str(problem), given, outcome)
     _console().print(experiment.prediction(given) + "\n", markup=False)
@@ -224,6 +224,7 @@ def reproduce(
     """
     from tutelage import plot
     from tutelage.cli import experiment
+    from tutelage.cli.exhibition import whole
     from tutelage.papers import catalogue
     from tutelage.results import save
 
@@ -233,7 +234,7 @@ def reproduce(
     figure = figures[name]
     paper, _, short = name.rpartition("/")
     folder = experiment.folder(Path("out") / paper if out is None else out)
-    result = figure.run(quick)
+    result = whole(figure, quick)
     for label, ds in result.datasets.items():
         save(ds, folder / f"{short}-{experiment.filename(label)}.nc")
     path = plot.save(result.figure, folder / f"{short}.png")
@@ -297,8 +298,14 @@ def _unknown_figure(name: str, figures: Iterable[str]) -> ValueError:
 
     from tutelage.errors import ArgumentError
 
-    near = get_close_matches(name, figures, 1)
-    remedy = f"did you mean `{near[0]}`?" if near else "`tutelage papers` lists them."
+    paper = [figure for figure in figures if figure.partition("/")[0] == name.partition("/")[0]]
+    near = get_close_matches(name, paper or figures, 1)
+    if near and "/" in name:
+        remedy = f"did you mean `{near[0]}`?"
+    elif paper:
+        remedy = f"those of this paper are {', '.join(paper)}."
+    else:
+        remedy = f"did you mean a figure of `{near[0].partition('/')[0]}`?" if near else "`tutelage papers` lists them."
     return ArgumentError(f"`{name}` is not a figure; {remedy}")
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib import import_module
@@ -18,11 +21,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tutelage import __version__
-from tutelage.papers import Figure, catalogue
+from tutelage.papers import Figure, Reproduction, catalogue
 
-__all__ = ["Record", "chosen", "make", "page", "read"]
+__all__ = ["Record", "chosen", "make", "page", "read", "whole"]
 
 RECORDS, PAGE = "gallery.json", "index.md"
+AGAIN = 1.0  # seconds until Ctrl-C is raised once more
 INTRODUCTION = """\
 # Gallery
 
@@ -81,12 +85,22 @@ def make(
 
     Each runs in a process of its own, so that no failure, not even a crash, keeps the others from being made. A figure
     of this version is not made again, nor a full one replaced by a quick one, except with `again`.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C, with a sentence; the figures made before are there.
     """
     records = read(folder)
     due = [name for name in figures if again or not _stands(records.get(name), quick)]
     for count, name in enumerate(due, 1):
         say(f"[{count}/{len(due)}] {name}")
-        records[name] = _run(name, quick, folder / picture(name))
+        try:
+            records[name] = _run(name, quick, folder / picture(name))
+        except KeyboardInterrupt:
+            left = f"{len(due) - count + 1} of {len(due)} figures are left to make"
+            advice = "leave --again out to go on" if again else "the same command goes on"
+            raise KeyboardInterrupt(f"interrupted; {left}; {advice}.") from None
         say(f"    {records[name].error or 'done, ' + _time(records[name].seconds)}")
         _write(folder, records)
     _write(folder, records)
@@ -111,6 +125,50 @@ def page(records: dict[str, Record]) -> str:
         if name in records and not records[name].error:
             parts.append(_card(name, figure, records[name]))
     return "\n".join(parts)
+
+
+def whole(figure: Figure, quick: bool) -> Reproduction:
+    """Run an experiment to its end; Ctrl-C ends it at once.
+
+    Elsewhere a run that is interrupted returns what it has, with a warning. Here the next run would begin, and a
+    picture with holes come out.
+    """
+    with _unless_stopped():
+        return figure.run(quick)
+
+
+class _Stop(BaseException):
+    """Ctrl-C, under a name that no run waits for."""
+
+
+@contextmanager
+def _unless_stopped() -> Iterator[None]:
+    """Let Ctrl-C end what is inside, whatever it does about a KeyboardInterrupt.
+
+    An exception that a signal raises is lost where Python cannot pass it on, as in a callback from compiled code or
+    while an object is deleted. So it is raised again and again, until it arrives here.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    repeated = getattr(signal, "SIGALRM", None)  # not on Windows
+
+    def stop(*_: object) -> None:
+        if repeated is not None:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN)
+        raise _Stop
+
+    signals = [signal.SIGINT] if repeated is None else [signal.SIGINT, repeated]
+    before = [signal.signal(each, stop) for each in signals]
+    try:
+        yield
+    except _Stop:
+        raise KeyboardInterrupt("interrupted; nothing was written, as a figure is made as a whole.") from None
+    finally:
+        if repeated is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for each, handler in zip(signals, before, strict=True):
+            signal.signal(each, handler)
 
 
 def picture(name: str) -> str:
@@ -146,7 +204,7 @@ def _draw(name: str, quick: bool, path: Path) -> tuple[dict[str, float], float]:
     """Run an experiment, save its picture and return its summary, with the CPU seconds of this process and its own."""
     from tutelage.plot import save
 
-    made = catalogue()[name].run(quick)
+    made = whole(catalogue()[name], quick)
     save(made.figure, path)
     return {what: float(value) for what, value in made.summary.items()}, round(sum(os.times()[:4]), 1)
 

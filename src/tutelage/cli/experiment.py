@@ -81,7 +81,7 @@ def filename(label: str) -> str:
     return re.sub(r"[^\w.=+-]+", "-", re.sub(r"\s*=\s*", "=", label)).strip("-.") or "data"
 
 
-def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | None = None) -> Outcome:
+def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | None = None, advice: str = "") -> Outcome:
     """Solve and simulate a problem; write theory{suffix}.nc and simulation{suffix}.nc into the folder `out`.
 
     Activations without equations of motion are simulated alone; a theory{suffix}.nc of before is removed.
@@ -96,6 +96,8 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
         Put into the names of the files, to keep several problems in one folder.
     checkpoint : path, optional
         As in :func:`tutelage.simulate`.
+    advice : str
+        What to add where a simulation without a checkpoint is interrupted.
 
     Raises
     ------
@@ -119,7 +121,7 @@ def run(problem: Problem, out: Path, *, suffix: str = "", checkpoint: Path | Non
         "simulation",
         lambda: simulated(problem, checkpoint=checkpoint),
         out / f"simulation{suffix}.nc",
-        "" if checkpoint is None else f"; the same command goes on from {checkpoint}",
+        f".{advice}" if checkpoint is None else f"; the same command goes on from {checkpoint}.",
     )
     return Outcome(theory, simulation, remark)
 
@@ -155,7 +157,7 @@ def pictures(outcomes: dict[str, Outcome], out: Path, overlaps: bool) -> list[Pa
     return paths
 
 
-def _kept(name: str, compute: Callable[[], xarray.Dataset], path: Path, how_to_go_on: str = "") -> xarray.Dataset:
+def _kept(name: str, compute: Callable[[], xarray.Dataset], path: Path, how_to_go_on: str = ".") -> xarray.Dataset:
     """Compute a dataset and save it, also what there is of it when it diverges or is interrupted."""
     from tutelage.results import save
 
@@ -170,7 +172,7 @@ def _kept(name: str, compute: Callable[[], xarray.Dataset], path: Path, how_to_g
         raise DivergenceError(message, error.alpha, error.dataset) from error
     save(ds, path)
     if interrupted:
-        raise KeyboardInterrupt(f"interrupted; results so far are in {path}{how_to_go_on}.")
+        raise KeyboardInterrupt(f"interrupted; results so far are in {path}{how_to_go_on}")
     return ds
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from tutelage.errors import ArgumentError
@@ -56,6 +58,8 @@ def write_sbatch(file: Path, folder: Path, target: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)  # Slurm writes its log there and makes no folders
     target.write_text(script(file, folder), "utf-8")
     print(f"wrote {target}; look at its first lines, then: sbatch {target}")
+    if find_spec("distributed") is None:
+        print("The script needs Dask, which is not installed here: pip install 'tutelage[cluster]' installs it.")
 
 
 def refuse_idle(only: Mapping[str, object], retry_failed: bool) -> None:
@@ -74,7 +78,8 @@ def _say(plan: Plan, store: Store, counts: dict[str, int]) -> None:
     if counts["failed"]:
         entries, _ = store.scan(point.key for point in plan.points)
         first = next(key for key, entry in entries.items() if entry.status == FAILED)
-        print(f"a failure: {store.failure(first)} ({store.path(first, FAILED)}); --retry-failed tries again")
+        why = re.sub(r"\s*The results before that are in this error's `dataset`\.", "", store.failure(first))
+        print(f"a failure: {why} ({store.path(first, FAILED)}); --retry-failed tries again")
 
 
 @contextmanager

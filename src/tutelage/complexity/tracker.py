@@ -20,7 +20,7 @@ from tutelage.complexity.measures import (
     performance_correlation,
     warn_if_undersampled,
 )
-from tutelage.errors import check_count, check_number, check_vector, refuse
+from tutelage.errors import check_count, check_number, check_type, check_vector, refuse
 
 if TYPE_CHECKING:
     import xarray
@@ -271,6 +271,8 @@ def gather(runs: Mapping[Any, xarray.Dataset] | Sequence[xarray.Dataset]) -> xar
     named = dict(runs) if isinstance(runs, Mapping) else dict(enumerate(runs))
     if not named:
         raise refuse("runs", "hold at least one dataset", "is empty")
+    for run in named.values():
+        check_type("runs", run, xarray.Dataset)
     try:
         joined = xarray.concat(list(named.values()), "seed", join="exact", combine_attrs="drop_conflicts")
     except ValueError:

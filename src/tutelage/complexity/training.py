@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,8 @@ def train(
 
 
 def _fully_connected(task: Task, hidden: Sequence[int], activation: Any) -> MLP:
+    if isinstance(hidden, str) or not isinstance(hidden, Iterable):
+        raise refuse("hidden", "be a sequence of units, one for each hidden layer, as (128,)", f"is {hidden!r}")
     layers = [(check_count("hidden", units), activation, True) for units in hidden]
     return MLP(task.inputs, [*layers, (task.classes, "linear", True)], loss="nll")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tutelage.errors import ArgumentError
+from tutelage.errors import ArgumentError, check_type
 from tutelage.problem import Problem
 from tutelage.problem.schema import refuse_key
 
@@ -33,6 +33,7 @@ def setting(problem: Problem) -> dict[str, Any]:
     >>> setting(Problem())["K"], setting(Problem())["start"]["vStar"]
     (4, [1.0, 1.0])
     """
+    check_type("problem", problem, Problem)
     _refuse(problem)
     state, times, rule, run = problem.state(), problem.times(), problem.rule, problem.simulation
     positive = times[times > 0]

@@ -44,6 +44,7 @@ class Minimum:
         "gradient" (at most gtol), "loss" (at most ltol), "rounding" (neither falls further), "iterations", "seconds",
         "interrupted" (Ctrl-C), or "not finite", where the objective was NaN or infinite.
     iterations : int
+        Without the steps of the flow before.
     seconds : float
     """
 
@@ -64,9 +65,10 @@ class Minimum:
             what += f", {self.zero} flat directions"
         size = f", parameters up to {np.abs(self.p).max():.3g}" if self.kind == "diverging" else ""
         lowest = "" if self.eigenvalues is None else f", smallest eigenvalue {self.eigenvalues[0]:.3g}"
+        took = f"{self.iterations} iteration{'' if self.iterations == 1 else 's'}"
         return (
             f"{what}{size}: loss {self.loss:.6g}, gradient {self.gradient_norm:.2g}{lowest}; "
-            f"stopped by {self.stopped_by} after {self.iterations} iterations, {self.seconds:.2g} s"
+            f"stopped by {self.stopped_by} after {took}, {self.seconds:.2g} s"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, check_number, check_vector, refuse
+from tutelage.errors import check_array, check_number, check_type, check_vector, refuse
 from tutelage.landscape.spectra import Spectrum
 
 __all__ = ["average_quadratic_loss", "quadratic_loss"]
@@ -44,6 +44,7 @@ def quadratic_loss(
     What is left out is of third order in the displacement. In flat directions, which decay slowly, it comes to matter
     late: there the prediction is too large or too small by an amount that grows with time.
     """
+    check_type("spectrum", spectrum, Spectrum)
     return _decay(spectrum.values, spectrum.coordinates(displacement) ** 2, times, lr)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.data import digits
-from tutelage.errors import check_array, check_choice, check_count, refuse
+from tutelage.errors import check_array, check_choice, check_count, check_type, refuse
 from tutelage.linear.filters import FILTERS, Descent, way_of
 from tutelage.linear.record import check_problem, check_steps, dataset, kept, mean_and_sem
 from tutelage.linear.spectrum import Spectrum
@@ -56,6 +56,7 @@ def fitted(spectrum: Spectrum, z: ArrayLike, y: ArrayLike) -> Spectrum:
     Its squares are those of the fit to all samples, and the noise is what that fit leaves: as if it did not depend on
     the inputs, which is the approximation.
     """
+    check_type("spectrum", spectrum, Spectrum)
     z, y = check_array("z", z, ("samples", spectrum.d)), check_array("y", y, ("samples",))
     if len(y) != len(z):
         raise refuse("y", f"have a label for each of the {len(z)} inputs", f"has {len(y)}")

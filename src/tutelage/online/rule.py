@@ -102,6 +102,8 @@ class OnlineSGD:
         activation(self.activation)
         if self.teacher_activation is not None:
             activation(self.teacher_activation, "teacher_activation")
+        if self.constraint is not None and not (isinstance(self.constraint, str) and self.constraint in CONSTRAINTS):
+            raise refuse("constraint", f'be None or "{CONSTRAINTS[0]}"', f"is {self.constraint!r}")
         checked = {
             "lr": check_number("lr", self.lr, minimum=0),
             "noise": check_number("noise", self.noise, minimum=0),
@@ -109,7 +111,7 @@ class OnlineSGD:
             "batch": check_count("batch", self.batch),
             "train": check_choice("train", self.train, TRAIN),
             "terms": check_choice("terms", self.terms, TERMS),
-            "constraint": None if self.constraint is None else check_choice("constraint", self.constraint, CONSTRAINTS),
+            "constraint": self.constraint,
         }
         if self.lr_readout is not None:
             checked["lr_readout"] = check_number("lr_readout", self.lr_readout, minimum=0)

@@ -45,6 +45,7 @@ KEYS = {  # where the arguments of the functions below and above this floor stan
     **{name: f"theory.{name}" for name in Theory.__struct_fields__},
     **{name: f"simulation.{name}" for name in Simulation.__struct_fields__},
 }
+OPTIONS = {"checkpoint": "--checkpoint"}  # arguments that are no keys, but options of the command line
 
 
 class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,6 +159,8 @@ def _in_terms_of_keys(sentence: str) -> str:
 
     def keys(match: re.Match[str]) -> str:
         names = match[1].split(", ")
+        if match[1] in OPTIONS:
+            return f"option `{OPTIONS[match[1]]}`"
         return ("keys " if len(names) > 1 else "key ") + ", ".join(f"`{KEYS.get(name, name)}`" for name in names)
 
     return re.sub(r"^Argument `([^`]+)`", keys, sentence).replace(" or an Activation", "")
