@@ -1,28 +1,53 @@
-"""Results from a file, made once more, whichever room made them."""
+"""Results from a file, made once more, whichever room made them.
+
+A dataset says by the ``view`` in its settings what made it. Each room keeps its `MAKERS`: by the view, a function of the
+dataset, its settings and the changes that makes it again. `HOMES` says where they stand.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from tutelage.errors import refuse
+from tutelage.results import load
 
 if TYPE_CHECKING:
     import xarray
 
 __all__ = ["rerun"]
 
+HOMES = {  # view of a dataset: the module whose MAKERS make it again, without "tutelage."
+    "ode": "online.again",
+    "chain": "online.again",
+    "weights": "online.again",
+    "sde": "online.again",
+    "fluctuations": "online.again",
+    "continuation": "online.again",
+    "continual ode": "continual.again",
+    "continual chain": "continual.again",
+    "continual weights": "continual.again",
+    "data mixing": "continual.again",
+    "learning curve": "linear.again",
+    "learning curve parts": "linear.again",
+    "learning curve simulation": "linear.again",
+    "learning curve on inputs": "linear.again",
+}
 
-def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
+
+def rerun(ds: xarray.Dataset | str | os.PathLike[str], **changes: Any) -> xarray.Dataset:
     """Run again what made a dataset, from the dataset alone.
 
     Parameters
     ----------
-    ds : xarray.Dataset
-        Of ``solve``, ``simulate`` or ``fluctuations``, of ``continual.solve``, ``continual.simulate`` or
-        ``continual.data_mixing``, or of ``linear`` (curves, parts, simulations), fresh or loaded from a file.
+    ds : xarray.Dataset or path
+        Of any verb that returns datasets, fresh or loaded from a file, or the path of that file.
     **changes
-        Arguments of that call to replace: ``rule``, ``alpha``, ``phases``, ``replicas``, ``rtol``, ... What a file
-        cannot hold must be given again: ``inputs``, ``held_out``, ``weights``, ``data`` and ``z`` that are arrays of
-        the user's own, and a ``penalty``.
+        Arguments of that verb to replace: ``rule``, ``alpha``, ``phases``, ``replicas``, ``rtol``, ... What a file
+        cannot hold must be given again: functions and objectives of the user's own, and ``inputs``, ``held_out``,
+        ``weights``, ``data`` and ``z`` that are arrays of the user's own, and a ``penalty``.
 
     Returns
     -------
@@ -41,22 +66,22 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     >>> bool((rerun(once).eg == once.eg).all())
     True
     """
-    if _view(ds).startswith(("continual ", "data mixing")):
-        from tutelage.continual import again as continual
-
-        return continual.rerun(ds, **changes)
-    if _view(ds).startswith("learning curve"):
-        from tutelage.linear import again as linear
-
-        return linear.rerun(ds, **changes)
-    from tutelage.online import again as online
-
-    return online.rerun(ds, **changes)
+    if isinstance(ds, (str, os.PathLike)):
+        if not os.path.isfile(ds):
+            raise refuse("ds", "be a dataset, or name a file of one", f"{os.fspath(ds)!r} is none")
+        ds = load(ds)
+    settings = _settings(ds)
+    view = settings["view"]
+    return import_module(f"tutelage.{HOMES[view]}").MAKERS[view](ds, settings, changes)
 
 
-def _view(ds: Any) -> str:
-    """Return what made a dataset, or nothing if it does not tell."""
+def _settings(ds: Any) -> dict[str, Any]:
+    """Return how a dataset was made, or refuse one that does not tell."""
     try:
-        return str(json.loads(ds.attrs["settings"])["view"])
+        settings = json.loads(ds.attrs["settings"])
+        if "kind" not in ds.attrs and settings["view"] in HOMES:  # a checkpoint has a kind
+            return settings
     except (AttributeError, KeyError, TypeError, ValueError):
-        return ""
+        pass
+    must = "say how it was made, as a dataset does that a verb returned or `tl.save` wrote"
+    raise refuse("ds", must, f"is {type(ds).__name__} without such a record")
