@@ -1,7 +1,7 @@
 """Results from a file, made once more, whichever room made them.
 
-A dataset says by the ``view`` in its settings what made it. Each room keeps its `MAKERS`: by the view, a function of the
-dataset, its settings and the changes that makes it again. `HOMES` says where they stand.
+A dataset says by the ``view`` in its settings what made it. Each room keeps its `MAKERS`: by the view, a function of
+the dataset, its settings and the changes, which makes it again. `HOMES` says where they stand.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ HOMES = {  # view of a dataset: the module whose MAKERS make it again, without "
     "sde": "online.again",
     "fluctuations": "online.again",
     "continuation": "online.again",
+    "mean_field": "regimes.again",
     "continual ode": "continual.again",
     "continual chain": "continual.again",
     "continual weights": "continual.again",

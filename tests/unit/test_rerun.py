@@ -31,6 +31,28 @@ def test_runs_of_one_pass_sgd(name, tmp_path):
     assert again_from_file(ONLINE[name](), tmp_path)
 
 
+MEAN_FIELD = {
+    "erf in few dimensions": lambda: tl.regimes.solve_mean_field(
+        tl.OnlineSGD("erf", lr=1.0, train="both"),
+        tl.regimes.Particles.gaussian(40, np.eye(2), dim=5, seed=1),
+        [0, 10, 30],
+        dim=5,
+        rtol=1e-6,
+    ),
+    "relu from overlaps": lambda: tl.regimes.solve_mean_field(tl.OnlineSGD("relu", lr=0.1), STATE, [0, 1]),
+    "square": lambda: tl.regimes.solve_mean_field(
+        tl.OnlineSGD("square", lr=1.0), tl.regimes.Particles.gaussian(30, [[1.0]], dim=5), [0, 100], dim=5
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MEAN_FIELD)
+def test_runs_of_mean_field(name, tmp_path):
+    ds = MEAN_FIELD[name]()
+    assert again_from_file(ds, tmp_path)
+    assert tl.rerun(ds, alpha=[2]).sizes["alpha"] == 1
+
+
 def test_a_branch_is_followed_elsewhere():
     rule = tl.OnlineSGD("erf", lr=0.5)
     branch = tl.continuation(rule, PERFECT, "noise", [0.0, 0.1])

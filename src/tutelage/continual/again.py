@@ -11,6 +11,7 @@ from tutelage.continual.simulation import simulate
 from tutelage.continual.state import MultiTask
 from tutelage.errors import refuse
 from tutelage.online.again import rule_of
+from tutelage.results import stored
 
 if TYPE_CHECKING:
     import xarray
@@ -22,7 +23,7 @@ START = ("Q_start", "R_start", "T", "heads_start", "readouts")
 
 def _phased(ds: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
     rule = changes.pop("rule") if "rule" in changes else rule_of(settings["rule"])
-    state = changes.pop("state") if "state" in changes else _start(ds)
+    state = changes.pop("state") if "state" in changes else MultiTask(*stored(ds, *START))
     phases = changes.pop("phases") if "phases" in changes else [phase_of(each) for each in settings["phases"]]
     alpha = changes.pop("alpha", settings["alpha"])
     if settings["view"] == "continual ode":
@@ -33,14 +34,6 @@ def _phased(ds: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any
     arguments = {name: settings[name] for name in ("dim", "replicas", "seed", "snapshots")}
     arguments["engine"] = settings["view"].removeprefix("continual ")
     return simulate(rule, state, phases, alpha, **(arguments | changes))
-
-
-def _start(ds: xarray.Dataset) -> MultiTask:
-    """Return the state at alpha = 0."""
-    missing = [name for name in START if name not in ds.variables]
-    if missing:
-        raise refuse("ds", "hold the state that it was made from", f"has no {missing[0]}")
-    return MultiTask(*(ds[name].values for name in START))
 
 
 def _images(_: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
