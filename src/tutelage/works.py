@@ -57,6 +57,7 @@ VIEWS = {  # what a dataset's `view` was made by
     "flow": "landscape",
     "descent": "landscape",
     "minima": "minima",
+    "distinct minima": "minima",
     "data mixing": "continual",
     "optimal protocol": "continual.control",
     "memorisation": "complexity",

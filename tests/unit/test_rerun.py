@@ -9,9 +9,11 @@ import pytest
 
 import tutelage as tl
 from tutelage.again import HOMES
+from tutelage.landscape import MLP, Merge, NormBarrier, PopulationLoss, Subspace, Sum
 
 STATE = tl.Overlaps(Q=[[1.0, 0.1], [0.1, 0.8]], R=[[0.3, 0.1], [0.2, 0.5]], T=np.eye(2), v=[0.5, 1.0])
 PERFECT = tl.Overlaps([[1.0]], [[1.0]], [[1.0]])
+MEASURED = ("seconds",)
 ONLINE = {
     "ode": lambda: tl.solve(tl.OnlineSGD("relu", lr=0.1, noise=0.2), STATE, [0, 1, 3], rtol=1e-7),
     "branch": lambda: tl.continuation(tl.OnlineSGD("erf", lr=0.5, train="both"), PERFECT, "noise", [0.0, 0.1, 0.3]),
@@ -51,6 +53,69 @@ def test_runs_of_mean_field(name, tmp_path):
     ds = MEAN_FIELD[name]()
     assert again_from_file(ds, tmp_path)
     assert tl.rerun(ds, alpha=[2]).sizes["alpha"] == 1
+
+
+NET = MLP(2, [(3, "tanh", True), (1, "linear", False)])
+RNG = np.random.default_rng(0)
+X, Y, WEIGHTS = RNG.standard_normal((40, 2)), RNG.standard_normal((40, 1)), RNG.random(40)
+TEACHER = MLP(2, [(2, "erf", False), (1, "linear", True)])
+POPULATION = PopulationLoss(TEACHER.at(TEACHER.init(seed=3)), MLP(2, [(3, "relu", False), (1, "linear", True)]))
+CLASSES = MLP(2, [(3, ["silu", "polynomial(0.0, 1.0, 0.5)", "erf"], True), (3, "softmax", True)])
+OBJECTIVES = {
+    "data": NET.on(X, Y),
+    "weighted data": MLP(2, [(2, "g", False), (1, "softplus", True)], half=True).on(X, Y, WEIGHTS),
+    "classes": CLASSES.on(X, np.arange(40) % 3),
+    "population": POPULATION,
+    "sum": Sum(NET.on(X, Y), NormBarrier(NET.size, 0.1), Merge(NET, 0, (0, 2), 0.3), NET.on(X[:9], Y[:9])),
+    "subspace": Subspace(Sum(NET.on(X, Y)), np.ones(NET.size), RNG.standard_normal((3, NET.size))),
+}
+
+
+class Bowl(NormBarrier):
+    """An objective of one's own."""
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_flows_and_descents(name, tmp_path):
+    objective = OBJECTIVES[name]
+    p0 = np.random.default_rng(4).standard_normal(objective.size)
+    flow = tl.landscape.flow(objective, p0, [0, 1, 10], time_scales=2.0, rtol=1e-5, patience=50, max_seconds=60.0)
+    assert flow.sizes["time"] > 1
+    assert again_from_file(flow, tmp_path, MEASURED)
+    descent = tl.landscape.descend(objective, p0, 30, lr=0.01, method="adam", keep=[0, 7, 30])
+    assert again_from_file(descent, tmp_path, MEASURED)
+    assert tl.rerun(descent, steps=10, keep=None).sizes["step"] > 3
+
+
+def test_descents_in_batches(tmp_path):
+    descent = tl.landscape.descend(OBJECTIVES["weighted data"], np.ones(7), 20, lr=0.01, batch=7, seed=2)
+    assert again_from_file(descent, tmp_path, MEASURED)
+
+
+def test_an_objective_of_the_users_own_is_given_again(tmp_path):
+    own = Bowl(2, 1.0)
+    made = tl.landscape.flow(own, [3.0, 1.0], [0, 1])
+    with pytest.raises(tl.ArgumentError, match=r"`objective` must be given again, .* of the type Bowl, which no file"):
+        tl.rerun(made)
+    assert again_from_file(made, tmp_path, MEASURED, objective=own)
+    net = MLP(2, [(2, tl.Activation(np.sin, np.cos, d2f=lambda x: -np.sin(x)), False), (1, "linear", False)])
+    made = tl.landscape.descend(net.on(X, Y), net.init(), 3, lr=0.1)
+    with pytest.raises(tl.ArgumentError, match=r"`objective` must be given again, .* a function of your own"):
+        tl.rerun(made)
+    assert again_from_file(made, tmp_path, MEASURED, objective=net.on(X, Y))
+    with pytest.raises(tl.ArgumentError, match="`ds` must hold the objective that it was made with, but has no x"):
+        tl.rerun(tl.landscape.flow(NET.on(X, Y), NET.init(), [1.0]).drop_vars("x"))
+
+
+def test_searches_for_minima(tmp_path):
+    objective = OBJECTIVES["sum"]
+    starts = np.random.default_rng(5).standard_normal((3, objective.size))
+    found = tl.minima.search(objective, starts, workers=1, iterations=60, max_seconds=1000.0, flow_time=0.0)
+    assert again_from_file(found, tmp_path, MEASURED, workers=1)
+    points = tl.minima.distinct(found, rtol=1e-4)
+    again = tl.rerun(tl.save(points, tmp_path / "points.nc"), ltol=1e-3, starts=starts[:2], workers=1)
+    other = tl.minima.distinct(found.isel(start=[0, 1]), ltol=1e-3, rtol=1e-4)
+    assert again.drop_vars("seconds").identical(other.drop_vars("seconds"))
 
 
 def test_a_branch_is_followed_elsewhere():
