@@ -61,6 +61,7 @@ VIEWS = {  # what a dataset's `view` was made by
     "data mixing": "continual",
     "optimal protocol": "continual.control",
     "memorisation": "complexity",
+    "memorisation directly": "complexity",
     "tracker": "complexity",
     "learning curve": "linear",
     "learning curve parts": "linear",

@@ -118,6 +118,26 @@ def test_searches_for_minima(tmp_path):
     assert again.drop_vars("seconds").identical(other.drop_vars("seconds"))
 
 
+MEMORISING = {
+    "three scalars": lambda: tl.complexity.memorisation(30, 0.1, 0.3, start=-0.1, lr=0.7, steps=[0, 5, 90]),
+    "samples": lambda: tl.complexity.memorisation_directly(30, 0.1, 0.3, steps=9, coordinates=99, test=50, seed=3),
+}
+
+
+@pytest.mark.parametrize("name", MEMORISING)
+def test_courses_of_memorisation(name, tmp_path):
+    assert again_from_file(MEMORISING[name](), tmp_path)
+    assert tl.rerun(MEMORISING[name](), steps=[3]).step.values.tolist() == [3]
+
+
+def test_a_training_loop_is_the_users_own(tmp_path):
+    tracker = tl.complexity.Tracker(None, np.arange(20) % 2)
+    tracker(1, np.arange(20) % 2)
+    for ds in (tracker.dataset(), tl.complexity.gather([tracker.dataset()] * 2)):
+        with pytest.raises(tl.ArgumentError, match="run the loop again with a new `Tracker`"):
+            tl.rerun(tl.save(ds, tmp_path / "tracked.nc"))
+
+
 def test_a_branch_is_followed_elsewhere():
     rule = tl.OnlineSGD("erf", lr=0.5)
     branch = tl.continuation(rule, PERFECT, "noise", [0.0, 0.1])
