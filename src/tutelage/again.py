@@ -32,6 +32,8 @@ HOMES = {  # view of a dataset: the module whose MAKERS make it again, without "
     "memorisation": "complexity.again",
     "memorisation directly": "complexity.again",
     "tracker": "complexity.again",
+    "sweep": "sweeps.again",
+    "trace": "phase",
     "minima": "minima",
     "distinct minima": "minima",
     "continual ode": "continual.again",
@@ -43,6 +45,8 @@ HOMES = {  # view of a dataset: the module whose MAKERS make it again, without "
     "learning curve simulation": "linear.again",
     "learning curve on inputs": "linear.again",
 }
+
+PLANS = ("sweep", "trace")  # views whose settings are a plan, in an attribute of that name
 
 
 def rerun(ds: xarray.Dataset | str | os.PathLike[str], **changes: Any) -> xarray.Dataset:
@@ -78,17 +82,19 @@ def rerun(ds: xarray.Dataset | str | os.PathLike[str], **changes: Any) -> xarray
         if not os.path.isfile(ds):
             raise refuse("ds", "be a dataset, or name a file of one", f"{os.fspath(ds)!r} is none")
         ds = load(ds)
-    settings = _settings(ds)
-    view = settings["view"]
+    view, settings = _made(ds)
     return import_module(f"tutelage.{HOMES[view]}").MAKERS[view](ds, settings, changes)
 
 
-def _settings(ds: Any) -> dict[str, Any]:
-    """Return how a dataset was made, or refuse one that does not tell."""
+def _made(ds: Any) -> tuple[str, dict[str, Any]]:
+    """Return what made a dataset and how, or refuse one that does not tell."""
     try:
+        for view in PLANS:
+            if view in ds.attrs:
+                return view, json.loads(ds.attrs[view])
         settings = json.loads(ds.attrs["settings"])
         if "kind" not in ds.attrs and settings["view"] in HOMES:  # a checkpoint has a kind
-            return settings
+            return settings["view"], settings
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
     must = "say how it was made, as a dataset does that a verb returned or `tl.save` wrote"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.errors import check_choice, check_count, check_number, check_type, refuse
+from tutelage.sweeps.again import taken
 from tutelage.sweeps.axes import Axis, takes_whole_numbers_only
 from tutelage.sweeps.perform import Computer, Found
 from tutelage.sweeps.plan import Plan, Point
@@ -109,7 +110,9 @@ def trace(
             places = search.wanted()
             search.labels |= _labels(computer, ranges, places, label, retry_failed, progress)
             if not search.halve():
-                return _dataset(plan, ranges, search)
+                ds = _dataset(plan, ranges, search)
+                how = {"points": points, "halvings": halvings, "label": label is not None}
+                return ds.assign_attrs(trace=json.dumps(plan.description() | how))
 
 
 def _within(x: float, y: float) -> bool:
@@ -214,8 +217,20 @@ def _dataset(plan: Plan, ranges: list[Range], search: Search) -> xarray.Dataset:
     data["between"] = (("crossing", "side"), between)
     attributes = {
         "tutelage_version": __version__,
-        "trace": json.dumps(plan.description()),
         "axes": ", ".join(names),
         "points_of_the_full_grid": float((ranges[0].steps + 1) ** len(ranges)),
     }
     return xarray.Dataset(data, coordinates, attributes)
+
+
+def _traced(ds: xarray.Dataset, described: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
+    """Return the boundaries of a dataset once more."""
+    if described["label"] and "label" not in changes:
+        raise refuse("label", "be given again, as a file holds no functions", "was not given")
+    scales = {each.attrs["long_name"]: each.attrs["scale"] for each in ds.coords.values() if "scale" in each.attrs}
+    axes = {each["name"]: (*each["values"], scales[each["name"]]) for each in described["axes"]}
+    given = {"axes": axes, "points": described["points"], "halvings": described["halvings"]}
+    return trace(**(given | taken(described, changes) | changes))
+
+
+MAKERS = {"trace": _traced}

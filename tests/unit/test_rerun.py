@@ -138,6 +138,85 @@ def test_a_training_loop_is_the_users_own(tmp_path):
             tl.rerun(tl.save(ds, tmp_path / "tracked.nc"))
 
 
+BASE = {
+    "student": {"units": 1},
+    "teacher": {"units": 1},
+    "time": {"alpha_max": 2.0, "points": 3},
+    "simulation": {"dim": 20, "replicas": 2},
+}
+AXES = {"rule.lr": [0.1, 0.2, 0.4], ("start.seed", "simulation.seed"): [(0, 1), (1, 2)]}
+
+
+def product(problem=None, factor=1.0, other=0.0):
+    return factor * (other if problem is None else problem.rule.lr)
+
+
+def whole(ds):
+    """A sweep without the hash of its files."""
+    return ds.assign_attrs(points="")
+
+
+def test_sweeps(tmp_path):
+    options = {"workers": 1, "progress": False}
+    ds = whole(tl.sweep(BASE, AXES, run="solve", keep=["eg"], **options))
+    assert whole(tl.rerun(tl.save(ds, tmp_path / "sweep.nc"), **options)).identical(ds)
+    part = ds.isel(lr=[0, 2], seed_seed=1)
+    assert tl.rerun(part, **options).drop_attrs(deep=False).identical(part.drop_attrs(deep=False))
+    changed = tl.rerun(part, axes={"rule.lr": [0.3]}, keep=None, **options)
+    assert whole(changed).identical(whole(tl.sweep(BASE, {"rule.lr": [0.3]}, **options)))
+    with pytest.raises(tl.ArgumentError, match="`ds` must be a sweep, or a part of one along its axes"):
+        tl.rerun(ds.stack(both=["lr", "seed_seed"]).isel(both=[0, 3]), **options)
+    with pytest.raises(tl.ArgumentError, match="`ds` must hold the state that it was made from, but has no key"):
+        tl.rerun(ds.drop_vars("key"), **options)
+
+
+def test_sweeps_of_simulations(tmp_path):
+    axes = {"rule.lr": [0.1, 0.2], "simulation.seed": {"seeds": 2, "independent": True}}
+    ds = whole(tl.sweep(BASE, axes, run="simulate", workers=1))
+    assert whole(tl.rerun(tl.save(ds, tmp_path / "sweep.nc"), workers=1)).identical(ds)
+
+
+def test_sweeps_over_an_array_that_has_changed(tmp_path):
+    file = tmp_path / "rows.npy"
+    np.save(file, RNG.standard_normal((30, 20)))
+    simulation = {"dim": 20, "replicas": 1, "inputs": str(file), "engine": "weights"}
+    ds = tl.sweep(BASE | {"simulation": simulation}, {"rule.lr": [0.1]}, run="simulate", workers=1)
+    assert whole(tl.rerun(ds, workers=1)).identical(whole(ds))
+    np.save(file, RNG.standard_normal((30, 20)))
+    with pytest.raises(tl.ArgumentError, match="`ds` must be of inputs that are what they were"):
+        tl.rerun(ds, workers=1)
+
+
+@pytest.mark.parametrize("base", [None, BASE])
+def test_sweeps_of_a_function_of_the_users_own(base, tmp_path):
+    ds = tl.sweep(base, {"factor": [1.0, 2.0]}, run=product, version="a", workers=1)
+    path = tl.save(ds, tmp_path / "own.nc")
+    with pytest.raises(tl.ArgumentError, match=r"`run` must be given again, as .* its name, .*:product, but was not"):
+        tl.rerun(path)
+    assert whole(tl.rerun(path, run=product, workers=1)).identical(whole(ds))
+    again = tl.rerun(path, run=lambda *problem, factor: 3 * factor, workers=1)
+    assert again.value.values.tolist() == [3.0, 6.0]
+
+
+def test_boundaries(tmp_path):
+    options = {"workers": 1, "points": 3, "halvings": 2}
+    axes = {"rule.lr": (0.01, 1.0, "log"), "rule.noise": (0.0, 1.0)}
+    ds = tl.phase.trace(BASE, axes, low, **options)
+    assert ds.sizes["crossing"] > 0
+    path = tl.save(ds, tmp_path / "trace.nc")
+    with pytest.raises(tl.ArgumentError, match="`label` must be given again"):
+        tl.rerun(path)
+    assert tl.rerun(path, label=low, workers=1).identical(ds)
+    own = tl.phase.trace(None, {"other": (0, 2)}, run=product, **options)
+    with pytest.raises(tl.ArgumentError, match="`run` must be given again"):
+        tl.rerun(own)
+    assert tl.rerun(own, run=product, workers=1).identical(own)
+
+
+def low(ds):
+    return bool(ds.eg[-1] < 0.1)
+
+
 def test_a_branch_is_followed_elsewhere():
     rule = tl.OnlineSGD("erf", lr=0.5)
     branch = tl.continuation(rule, PERFECT, "noise", [0.0, 0.1])
