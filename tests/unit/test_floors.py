@@ -23,6 +23,7 @@ FLOORS = {
     "kernels": 0,
     "data": 0,
     "pointers": 0,
+    "figures": 0,
     "gaussian": 1,
     "networks": 2,
     "overlaps": 2,

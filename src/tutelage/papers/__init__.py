@@ -9,23 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tutelage.figures import FIGURES
+
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure as Picture
 
 __all__ = ["Figure", "Reproduction", "catalogue"]
 
-PAPERS = (
-    "goldt2019",
-    "arnaboldi2023",
-    "veiga2022",
-    "couto2025",
-    "brea2023",
-    "lee2021",
-    "lee2022",
-    "pezeshki2022",
-    "nakkiran2019",
-)
+PAPERS = tuple(FIGURES)
 
 
 @dataclass(frozen=True, eq=False)
