@@ -34,6 +34,7 @@ HOMES = {  # view of a dataset: the module whose MAKERS make it again, without "
     "tracker": "complexity.again",
     "sweep": "sweeps.again",
     "trace": "phase",
+    "reproduction": "papers.again",
     "minima": "minima",
     "distinct minima": "minima",
     "continual ode": "continual.again",
@@ -46,7 +47,7 @@ HOMES = {  # view of a dataset: the module whose MAKERS make it again, without "
     "learning curve on inputs": "linear.again",
 }
 
-PLANS = ("sweep", "trace")  # views whose settings are a plan, in an attribute of that name
+PLANS = ("reproduction", "sweep", "trace")  # views whose settings are in an attribute of that name
 
 
 def rerun(ds: xarray.Dataset | str | os.PathLike[str], **changes: Any) -> xarray.Dataset:

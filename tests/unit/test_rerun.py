@@ -10,6 +10,7 @@ import pytest
 import tutelage as tl
 from tutelage.again import HOMES
 from tutelage.landscape import MLP, Merge, NormBarrier, PopulationLoss, Subspace, Sum
+from tutelage.papers import catalogue
 
 STATE = tl.Overlaps(Q=[[1.0, 0.1], [0.1, 0.8]], R=[[0.3, 0.1], [0.2, 0.5]], T=np.eye(2), v=[0.5, 1.0])
 PERFECT = tl.Overlaps([[1.0]], [[1.0]], [[1.0]])
@@ -215,6 +216,17 @@ def test_boundaries(tmp_path):
 
 def low(ds):
     return bool(ds.eg[-1] < 0.1)
+
+
+def test_figures_of_papers(tmp_path):
+    figure = catalogue()["couto2025/rank-maps"]
+    for label, ds in figure.run(inputs=(1, 2), hidden=(1,)).datasets.items():
+        path = tl.save(ds, tmp_path / "figure.nc")
+        assert tl.rerun(path).identical(ds)
+        other = figure.run(inputs=(1, 2), hidden=(2,)).datasets[label]
+        assert tl.rerun(path, hidden=(2,)).identical(other)
+    with pytest.raises(tl.ArgumentError, match=r"be of a figure that is here, .* but is of couto2025/rank-maps"):
+        tl.rerun(figure.run(inputs=np.array([1, 2]), hidden=(1,)).datasets[label])
 
 
 def test_a_branch_is_followed_elsewhere():
