@@ -59,18 +59,18 @@ def rerun(ds: xarray.Dataset | str | os.PathLike[str], **changes: Any) -> xarray
         Of any verb that returns datasets, fresh or loaded from a file, or the path of that file.
     **changes
         Arguments of that verb to replace: ``rule``, ``alpha``, ``phases``, ``replicas``, ``rtol``, ... What a file
-        cannot hold must be given again: functions and objectives of the user's own, and ``inputs``, ``held_out``,
-        ``weights``, ``data`` and ``z`` that are arrays of the user's own, and a ``penalty``.
+        cannot hold must be given again: functions and objectives of the user's own (``rule``, ``run``, ``label``,
+        ``objective``), arrays of their own (``inputs``, ``held_out``, ``weights``, ``data``, ``z``), a ``penalty``.
 
     Returns
     -------
     xarray.Dataset
-        Without changes and with the same versions: the same numbers, bit for bit.
+        Without changes and with the same versions: the same numbers, bit for bit; measured seconds differ.
 
     Raises
     ------
     ArgumentError
-        If the dataset has no record of how it was made, or lacks inputs, weights or images that were the user's own.
+        If the dataset has no record of how it was made, or what it was made from is the user's own and not given.
 
     Examples
     --------

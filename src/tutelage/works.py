@@ -53,6 +53,7 @@ VIEWS = {  # what a dataset's `view` was made by
     "chain": "online.chain",
     "weights": "online",
     "fluctuations": "online.fluctuations",
+    "sde": "online.fluctuations",
     "continuation": "online.fixed_points",
     "mean_field": "regimes.mean_field",
     "flow": "landscape",

@@ -62,6 +62,7 @@ def test_of_datasets():
     assert keys(tl.solve(rule, STATE, alpha)) == {"tutelage"} | ONLINE
     sim = tl.simulate(rule, STATE, alpha, dim=20, replicas=1)
     assert keys(sim) == {"tutelage", "lu2021", "arnaboldi2023"} | ONLINE
+    assert keys(tl.simulate(rule, STATE, alpha, dim=20, replicas=1, engine="sde")) == {"tutelage", "kurtz1971"} | ONLINE
     teachers = tl.continual.two_teachers(1, feature_similarity=0.5, readout_similarity=1.0, dim=50, seed=0)
     state = tl.continual.MultiTask.random(2, teachers, std=1e-3, seed=1)
     weighty = tl.continual.Phase(task=1, alpha=0.5, consolidate=tl.continual.Consolidation(1.0))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 
 import numpy as np
 import pytest
+import xarray
 
 import tutelage as tl
-from tutelage.again import HOMES
+from tutelage.again import HOMES, PLANS
 from tutelage.landscape import MLP, Merge, NormBarrier, PopulationLoss, Subspace, Sum
 from tutelage.papers import catalogue
 
@@ -234,6 +236,11 @@ def test_a_branch_is_followed_elsewhere():
     branch = tl.continuation(rule, PERFECT, "noise", [0.0, 0.1])
     other = tl.rerun(branch, parameter="lr", values=[0.5, 0.6])
     assert other.identical(tl.continuation(rule, PERFECT, "lr", [0.5, 0.6]))
+
+
+def test_every_view_has_its_works():
+    for view in set(HOMES) - set(PLANS):
+        assert tl.citation(xarray.Dataset(attrs={"settings": json.dumps({"view": view})})).count("@") > 1, view
 
 
 def test_the_table_of_rooms_is_that_of_their_makers():

@@ -10,7 +10,7 @@ from tutelage.continual.settings import phase_of
 from tutelage.continual.simulation import simulate
 from tutelage.continual.state import MultiTask
 from tutelage.errors import refuse
-from tutelage.online.again import rule_of
+from tutelage.online.again import check_held, rule_of
 from tutelage.results import stored
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def _images(_: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]
     arguments = settings["arguments"] | changes
     if arguments["data"] is None:
         raise refuse("data", "be given again, as the file holds only a checksum of the images", "was not given")
+    if isinstance(arguments["activation"], str) and "activation" not in changes:
+        check_held("activation", "activation", arguments["activation"])
     return data_mixing(**arguments)
 
 

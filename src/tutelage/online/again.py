@@ -17,18 +17,23 @@ from tutelage.results import start
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["MAKERS", "rule_of"]
+__all__ = ["MAKERS", "check_held", "rule_of"]
 
 
 def rule_of(settings: dict[str, Any]) -> OnlineSGD:
     """Return the rule of stored settings, or refuse one whose activation was a function of the user's own."""
     for name in ("activation", "teacher_activation"):
-        try:
-            activation(settings[name])
-        except ArgumentError:
-            but = f"has the {name} {settings[name]!r}, a function that a file cannot hold"
-            raise refuse("rule", "be given again", f"the one that the dataset was made with {but}") from None
+        check_held("rule", name, settings[name])
     return OnlineSGD(**settings)
+
+
+def check_held(argument: str, what: str, name: str) -> None:
+    """Refuse to go on without an argument whose activation a file holds by a name that says nothing."""
+    try:
+        activation(name)
+    except ArgumentError:
+        but = f"has the {what} {name!r}, a function that a file cannot hold"
+        raise refuse(argument, "be given again", f"the one that the dataset was made with {but}") from None
 
 
 def _problem(ds: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]) -> tuple[OnlineSGD, Overlaps]:
