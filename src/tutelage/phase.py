@@ -25,6 +25,7 @@ from tutelage.sweeps.runs import Record
 from tutelage.sweeps.search import Place, Range, Search
 from tutelage.sweeps.store import DONE, Store
 from tutelage.sweeps.sweep import base_of, folder_of
+from tutelage.works import behind
 
 if TYPE_CHECKING:
     import xarray
@@ -101,17 +102,18 @@ def trace(
     plan = Plan.make(base_of(base), [Axis(r.name, [r.low, r.high]) for r in ranges], run, keep, version)
     if label is not None and not callable(label):
         raise refuse("label", "be a function of the dataset of a point", f"is {label!r:.60}")
-    search = Search(len(ranges), points, 1 << halvings)
+    search, works = Search(len(ranges), points, 1 << halvings), set[str]()
     with (
         folder_of(store, scheduler) as where,
         Computer(plan, where, None if workers is None else check_count("workers", workers), scheduler) as computer,
     ):
         while True:
             places = search.wanted()
-            search.labels |= _labels(computer, ranges, places, label, retry_failed, progress)
+            search.labels |= _labels(computer, ranges, places, label, retry_failed, progress, works)
             if not search.halve():
                 ds = _dataset(plan, ranges, search)
                 how = {"points": points, "halvings": halvings, "label": label is not None}
+                ds.attrs |= {"works": " ".join(sorted(works))} if plan.run.own else {}
                 return ds.assign_attrs(trace=json.dumps(plan.description() | how))
 
 
@@ -155,21 +157,31 @@ def _labels(
     label: Callable[[xarray.Dataset], object] | None,
     retry_failed: bool,
     progress: bool,
+    works: set[str],
 ) -> dict[Place, str]:
-    """Return the labels of some places, computed where they are not in the store."""
+    """Return the labels of some places, computed where they are not in the store; add to `works` those behind them."""
     values = [{r.name: r.at(i) for r, i in zip(ranges, place, strict=True)} for place in places]
     points = [computer.plan.at(each) for each in values]
     found = computer.compute(points, retry_failed, progress)
     if found.interrupted:
         raise KeyboardInterrupt("interrupted: with a `store`, the same call goes on.")
-    return {place: _label(point, found, computer.store, label) for place, point in zip(places, points, strict=True)}
+    labels = {}
+    for place, point in zip(places, points, strict=True):
+        record = _record(point, found, computer.store)
+        labels[place] = FAILED if record is None else _label(record, label)
+        works |= set() if record is None else behind(record.attrs)
+    return labels
 
 
-def _label(point: Point, found: Found, store: Store, label: Callable[[xarray.Dataset], object] | None) -> str:
-    """Return the label of one point as text."""
+def _record(point: Point, found: Found, store: Store) -> Record | None:
+    """Return what came of one point; None if it failed."""
     if found.entries[point.key].status != DONE:
-        return FAILED
-    record = found.records.get(point.key) or store.read(point.key)
+        return None
+    return found.records.get(point.key) or store.read(point.key)
+
+
+def _label(record: Record, label: Callable[[xarray.Dataset], object] | None) -> str:
+    """Return the label of one point as text."""
     if label is not None:
         return _text(label(_one(record)))
     if set(record.arrays) != {"value"} or record.arrays["value"].ndim:

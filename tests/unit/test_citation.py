@@ -103,6 +103,16 @@ def test_of_functions_of_ones_own():
     assert keys(tl.sweep(None, {"x": [0, 2]}, run=_large, **options)) == {"tutelage"}
     kept = tl.sweep(None, {"dim": [20]}, run=_curve, **options)
     assert keys(kept) == keys(_curve(20)) == {"tutelage", "lu2021", "arnaboldi2023"} | ONLINE
+    edge = tl.phase.trace(None, {"x": (0, 2)}, _above, run=_solved, points=2, halvings=1, **options)
+    assert keys(edge) == {"tutelage", "veiga2022"} | ONLINE
+
+
+def _solved(x):
+    return tl.solve(tl.OnlineSGD(lr=x), STATE, [0.5])
+
+
+def _above(ds):
+    return bool(ds.eg[-1] > 0.1)
 
 
 def _curve(dim):

@@ -82,7 +82,7 @@ class Bowl(NormBarrier):
 def test_flows_and_descents(name, tmp_path):
     objective = OBJECTIVES[name]
     p0 = np.random.default_rng(4).standard_normal(objective.size)
-    flow = tl.landscape.flow(objective, p0, [0, 1, 10], time_scales=2.0, rtol=1e-5, patience=50, max_seconds=60.0)
+    flow = tl.landscape.flow(objective, p0, [0, 0.2, 1], time_scales=2.0, rtol=1e-5, patience=50, max_seconds=60.0)
     assert flow.sizes["time"] > 1
     assert again_from_file(flow, tmp_path, MEASURED)
     descent = tl.landscape.descend(objective, p0, 30, lr=0.01, method="adam", keep=[0, 7, 30])
@@ -147,7 +147,11 @@ BASE = {
     "time": {"alpha_max": 2.0, "points": 3},
     "simulation": {"dim": 20, "replicas": 2},
 }
-AXES = {"rule.lr": [0.1, 0.2, 0.4], ("start.seed", "simulation.seed"): [(0, 1), (1, 2)]}
+AXES = {
+    "rule.lr": [0.1, 0.2, 0.4],
+    ("start.seed", "rule.noise"): [(0, 0.1), (1, 0.2)],
+    "simulation.seed": {"seeds": 2, "independent": True},
+}
 
 
 def product(problem=None, factor=1.0, other=0.0):
@@ -161,22 +165,16 @@ def whole(ds):
 
 def test_sweeps(tmp_path):
     options = {"workers": 1, "progress": False}
-    ds = whole(tl.sweep(BASE, AXES, run="solve", keep=["eg"], **options))
+    ds = whole(tl.sweep(BASE, AXES, run="simulate", keep=["eg"], **options))
     assert whole(tl.rerun(tl.save(ds, tmp_path / "sweep.nc"), **options)).identical(ds)
-    part = ds.isel(lr=[0, 2], seed_seed=1)
+    part = ds.isel(lr=[0, 2], seed_noise=1, simulation_seed=slice(1, 2))
     assert tl.rerun(part, **options).drop_attrs(deep=False).identical(part.drop_attrs(deep=False))
     changed = tl.rerun(part, axes={"rule.lr": [0.3]}, keep=None, **options)
-    assert whole(changed).identical(whole(tl.sweep(BASE, {"rule.lr": [0.3]}, **options)))
+    assert whole(changed).identical(whole(tl.sweep(BASE, {"rule.lr": [0.3]}, run="simulate", **options)))
     with pytest.raises(tl.ArgumentError, match="`ds` must be a sweep, or a part of one along its axes"):
-        tl.rerun(ds.stack(both=["lr", "seed_seed"]).isel(both=[0, 3]), **options)
+        tl.rerun(ds.stack(both=["lr", "seed_noise"]).isel(both=[0, 3]), **options)
     with pytest.raises(tl.ArgumentError, match="`ds` must hold the state that it was made from, but has no key"):
         tl.rerun(ds.drop_vars("key"), **options)
-
-
-def test_sweeps_of_simulations(tmp_path):
-    axes = {"rule.lr": [0.1, 0.2], "simulation.seed": {"seeds": 2, "independent": True}}
-    ds = whole(tl.sweep(BASE, axes, run="simulate", workers=1))
-    assert whole(tl.rerun(tl.save(ds, tmp_path / "sweep.nc"), workers=1)).identical(ds)
 
 
 def test_sweeps_over_an_array_that_has_changed(tmp_path):
@@ -203,8 +201,7 @@ def test_sweeps_of_a_function_of_the_users_own(base, tmp_path):
 
 def test_boundaries(tmp_path):
     options = {"workers": 1, "points": 3, "halvings": 2}
-    axes = {"rule.lr": (0.01, 1.0, "log"), "rule.noise": (0.0, 1.0)}
-    ds = tl.phase.trace(BASE, axes, low, **options)
+    ds = tl.phase.trace(BASE, {"rule.lr": (0.01, 1.0, "log")}, low, **options)
     assert ds.sizes["crossing"] > 0
     path = tl.save(ds, tmp_path / "trace.nc")
     with pytest.raises(tl.ArgumentError, match="`label` must be given again"):
@@ -213,7 +210,6 @@ def test_boundaries(tmp_path):
     own = tl.phase.trace(None, {"other": (0, 2)}, run=product, **options)
     with pytest.raises(tl.ArgumentError, match="`run` must be given again"):
         tl.rerun(own)
-    assert tl.rerun(own, run=product, workers=1).identical(own)
 
 
 def low(ds):
@@ -222,13 +218,12 @@ def low(ds):
 
 def test_figures_of_papers(tmp_path):
     figure = catalogue()["couto2025/rank-maps"]
-    for label, ds in figure.run(inputs=(1, 2), hidden=(1,)).datasets.items():
-        path = tl.save(ds, tmp_path / "figure.nc")
-        assert tl.rerun(path).identical(ds)
-        other = figure.run(inputs=(1, 2), hidden=(2,)).datasets[label]
-        assert tl.rerun(path, hidden=(2,)).identical(other)
+    label, ds = next(iter(figure.run(inputs=(1,), hidden=(1,)).datasets.items()))
+    path = tl.save(ds, tmp_path / "figure.nc")
+    assert tl.rerun(path).identical(ds)
+    assert tl.rerun(path, hidden=(2,)).identical(figure.run(inputs=(1,), hidden=(2,)).datasets[label])
     with pytest.raises(tl.ArgumentError, match=r"be of a figure that is here, .* but is of couto2025/rank-maps"):
-        tl.rerun(figure.run(inputs=np.array([1, 2]), hidden=(1,)).datasets[label])
+        tl.rerun(figure.run(inputs=np.array([1]), hidden=(1,)).datasets[label])
 
 
 def test_a_branch_is_followed_elsewhere():
