@@ -1,38 +1,76 @@
-"""Results from a file, made once more, whichever room made them."""
+"""Results from a file, made once more, whichever room made them.
+
+A dataset says by the ``view`` in its settings what made it. Each room keeps its `MAKERS`: by the view, a function of
+the dataset, its settings and the changes, which makes it again. `HOMES` says where they stand.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from tutelage.errors import refuse
+from tutelage.results import load
 
 if TYPE_CHECKING:
     import xarray
 
 __all__ = ["rerun"]
 
+HOMES = {  # view of a dataset: the module whose MAKERS make it again, without "tutelage."
+    "ode": "online.again",
+    "chain": "online.again",
+    "weights": "online.again",
+    "sde": "online.again",
+    "fluctuations": "online.again",
+    "continuation": "online.again",
+    "mean_field": "regimes.again",
+    "flow": "landscape.again",
+    "descent": "landscape.again",
+    "memorisation": "complexity.again",
+    "memorisation directly": "complexity.again",
+    "tracker": "complexity.again",
+    "sweep": "sweeps.again",
+    "trace": "phase",
+    "reproduction": "papers.again",
+    "minima": "minima",
+    "distinct minima": "minima",
+    "continual ode": "continual.again",
+    "continual chain": "continual.again",
+    "continual weights": "continual.again",
+    "data mixing": "continual.again",
+    "learning curve": "linear.again",
+    "learning curve parts": "linear.again",
+    "learning curve simulation": "linear.again",
+    "learning curve on inputs": "linear.again",
+}
 
-def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
+PLANS = ("reproduction", "sweep", "trace")  # views whose settings are in an attribute of that name
+
+
+def rerun(ds: xarray.Dataset | str | os.PathLike[str], **changes: Any) -> xarray.Dataset:
     """Run again what made a dataset, from the dataset alone.
 
     Parameters
     ----------
-    ds : xarray.Dataset
-        Of ``solve``, ``simulate`` or ``fluctuations``, of ``continual.solve``, ``continual.simulate`` or
-        ``continual.data_mixing``, or of ``linear`` (curves, parts, simulations), fresh or loaded from a file.
+    ds : xarray.Dataset or path
+        Of any verb that returns datasets, fresh or loaded from a file, or the path of that file.
     **changes
-        Arguments of that call to replace: ``rule``, ``alpha``, ``phases``, ``replicas``, ``rtol``, ... What a file
-        cannot hold must be given again: ``inputs``, ``held_out``, ``weights``, ``data`` and ``z`` that are arrays of
-        the user's own, and a ``penalty``.
+        Arguments of that verb to replace: ``rule``, ``alpha``, ``phases``, ``replicas``, ``rtol``, ... What a file
+        cannot hold must be given again: functions and objectives of the user's own (``rule``, ``run``, ``label``,
+        ``objective``), arrays of their own (``inputs``, ``held_out``, ``weights``, ``data``, ``z``), a ``penalty``.
 
     Returns
     -------
     xarray.Dataset
-        Without changes and with the same versions: the same numbers, bit for bit.
+        Without changes and with the same versions: the same numbers, bit for bit; measured seconds differ.
 
     Raises
     ------
     ArgumentError
-        If the dataset has no record of how it was made, or lacks inputs, weights or images that were the user's own.
+        If the dataset has no record of how it was made, or what it was made from is the user's own and not given.
 
     Examples
     --------
@@ -41,22 +79,24 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     >>> bool((rerun(once).eg == once.eg).all())
     True
     """
-    if _view(ds).startswith(("continual ", "data mixing")):
-        from tutelage.continual import again as continual
-
-        return continual.rerun(ds, **changes)
-    if _view(ds).startswith("learning curve"):
-        from tutelage.linear import again as linear
-
-        return linear.rerun(ds, **changes)
-    from tutelage.online import again as online
-
-    return online.rerun(ds, **changes)
+    if isinstance(ds, (str, os.PathLike)):
+        if not os.path.isfile(ds):
+            raise refuse("ds", "be a dataset, or name a file of one", f"{os.fspath(ds)!r} is none")
+        ds = load(ds)
+    view, settings = _made(ds)
+    return import_module(f"tutelage.{HOMES[view]}").MAKERS[view](ds, settings, changes)
 
 
-def _view(ds: Any) -> str:
-    """Return what made a dataset, or nothing if it does not tell."""
+def _made(ds: Any) -> tuple[str, dict[str, Any]]:
+    """Return what made a dataset and how, or refuse one that does not tell."""
     try:
-        return str(json.loads(ds.attrs["settings"])["view"])
+        for view in PLANS:
+            if view in ds.attrs:
+                return view, json.loads(ds.attrs[view])
+        settings = json.loads(ds.attrs["settings"])
+        if "kind" not in ds.attrs and settings["view"] in HOMES:  # a checkpoint has a kind
+            return settings["view"], settings
     except (AttributeError, KeyError, TypeError, ValueError):
-        return ""
+        pass
+    must = "say how it was made, as a dataset does that a verb returned or `tl.save` wrote"
+    raise refuse("ds", must, f"is {type(ds).__name__} without such a record")

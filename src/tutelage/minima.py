@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from tutelage.errors import check_array, check_count, check_number, refuse
 from tutelage.landscape import MLP, Minimum, minimise
 from tutelage.landscape.objective import Objective, check_objective
+from tutelage.landscape.stored import objective_of, stored
 from tutelage.sweeps.axes import Axis
 from tutelage.sweeps.perform import Computer, finish, tally
 from tutelage.sweeps.plan import Plan
@@ -111,8 +112,9 @@ def search(
             raise KeyboardInterrupt("interrupted" if store is None else f"interrupted: {kept}")
         ds = finish(plan, where, found)
     ds = ds.sel(start=names).drop_vars("key").assign_coords(start=range(len(names)))
-    ds["p_start"] = (("start", "parameter"), np.array(points))
-    settings = {"view": "minima", **options, "objective": _described(objective)}
+    variables, described = stored(objective)
+    ds = ds.assign({"p_start": (("start", "parameter"), np.array(points)), **variables})
+    settings = {"view": "minima", **options, "objective": described}
     ds.attrs = {"tutelage_version": __version__, "settings": json.dumps(settings)}
     return ds
 
@@ -137,7 +139,8 @@ def distinct(found: xarray.Dataset, ltol: float = 1e-12, rtol: float = 1e-5) -> 
     -------
     xarray.Dataset
         Over ``point``, by increasing loss: ``count``, the variables of :func:`search` for the representative with the
-        smallest gradient, and ``first``, the first start that led there; ``point_of`` (start), -1 for those left out.
+        smallest gradient, and ``first``, the first start that led there; ``point_of`` (start), -1 for those left out,
+        and ``p_start_of`` (start, parameter), where each start was.
 
     Examples
     --------
@@ -170,7 +173,28 @@ def distinct(found: xarray.Dataset, ltol: float = 1e-12, rtol: float = 1e-5) -> 
     ds["count"] = ("point", [len(group) for group in groups])
     ds["first"] = ("point", [min(group) for group in groups])
     ds["point_of"] = ("start", point_of)
+    if "p_start" in found and "settings" in found.attrs:  # what makes it again
+        ds["p_start_of"] = (("start", "parameter"), found["p_start"].values)
+        settings = {"view": "distinct minima", "ltol": ltol, "rtol": rtol, "of": json.loads(found.attrs["settings"])}
+        ds.attrs["settings"] = json.dumps(settings)
     return ds
+
+
+def _searched(ds: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
+    """Return the search of a dataset once more."""
+    objective = changes.pop("objective") if "objective" in changes else objective_of(ds, settings["objective"])
+    starts = changes.pop("starts") if "starts" in changes else ds["p_start" if "point_of" not in ds else "p_start_of"]
+    options = {name: value for name, value in settings.items() if name not in ("view", "objective")}
+    return search(objective, starts, **(options | changes))
+
+
+def _counted(ds: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
+    """Return the points of a search once more; `ltol` and `rtol` among the changes are those of :func:`distinct`."""
+    tolerances = {name: changes.pop(name, settings[name]) for name in ("ltol", "rtol")}
+    return distinct(_searched(ds, settings["of"], changes), **tolerances)
+
+
+MAKERS = {"minima": _searched, "distinct minima": _counted}
 
 
 def _same(i: int, j: int, loss: Any, values: Any, valley: Any, ltol: float, rtol: float) -> bool:
@@ -231,10 +255,6 @@ def _network(objective: Any) -> MLP | None:
         if isinstance(net, MLP):
             return net
     return None
-
-
-def _described(objective: Any) -> Any:
-    return objective.record()[1] if hasattr(objective, "record") else type(objective).__name__
 
 
 def _version(job: _From) -> str:

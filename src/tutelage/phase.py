@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.errors import check_choice, check_count, check_number, check_type, refuse
+from tutelage.sweeps.again import taken
 from tutelage.sweeps.axes import Axis, takes_whole_numbers_only
 from tutelage.sweeps.perform import Computer, Found
 from tutelage.sweeps.plan import Plan, Point
@@ -24,6 +25,7 @@ from tutelage.sweeps.runs import Record
 from tutelage.sweeps.search import Place, Range, Search
 from tutelage.sweeps.store import DONE, Store
 from tutelage.sweeps.sweep import base_of, folder_of
+from tutelage.works import behind
 
 if TYPE_CHECKING:
     import xarray
@@ -100,16 +102,19 @@ def trace(
     plan = Plan.make(base_of(base), [Axis(r.name, [r.low, r.high]) for r in ranges], run, keep, version)
     if label is not None and not callable(label):
         raise refuse("label", "be a function of the dataset of a point", f"is {label!r:.60}")
-    search = Search(len(ranges), points, 1 << halvings)
+    search, works = Search(len(ranges), points, 1 << halvings), set[str]()
     with (
         folder_of(store, scheduler) as where,
         Computer(plan, where, None if workers is None else check_count("workers", workers), scheduler) as computer,
     ):
         while True:
             places = search.wanted()
-            search.labels |= _labels(computer, ranges, places, label, retry_failed, progress)
+            search.labels |= _labels(computer, ranges, places, label, retry_failed, progress, works)
             if not search.halve():
-                return _dataset(plan, ranges, search)
+                ds = _dataset(plan, ranges, search)
+                how = {"points": points, "halvings": halvings, "label": label is not None}
+                ds.attrs |= {"works": " ".join(sorted(works))} if plan.run.own else {}
+                return ds.assign_attrs(trace=json.dumps(plan.description() | how))
 
 
 def _within(x: float, y: float) -> bool:
@@ -152,21 +157,31 @@ def _labels(
     label: Callable[[xarray.Dataset], object] | None,
     retry_failed: bool,
     progress: bool,
+    works: set[str],
 ) -> dict[Place, str]:
-    """Return the labels of some places, computed where they are not in the store."""
+    """Return the labels of some places, computed where they are not in the store; add to `works` those behind them."""
     values = [{r.name: r.at(i) for r, i in zip(ranges, place, strict=True)} for place in places]
     points = [computer.plan.at(each) for each in values]
     found = computer.compute(points, retry_failed, progress)
     if found.interrupted:
         raise KeyboardInterrupt("interrupted: with a `store`, the same call goes on.")
-    return {place: _label(point, found, computer.store, label) for place, point in zip(places, points, strict=True)}
+    labels = {}
+    for place, point in zip(places, points, strict=True):
+        record = _record(point, found, computer.store)
+        labels[place] = FAILED if record is None else _label(record, label)
+        works |= set() if record is None else behind(record.attrs)
+    return labels
 
 
-def _label(point: Point, found: Found, store: Store, label: Callable[[xarray.Dataset], object] | None) -> str:
-    """Return the label of one point as text."""
+def _record(point: Point, found: Found, store: Store) -> Record | None:
+    """Return what came of one point; None if it failed."""
     if found.entries[point.key].status != DONE:
-        return FAILED
-    record = found.records.get(point.key) or store.read(point.key)
+        return None
+    return found.records.get(point.key) or store.read(point.key)
+
+
+def _label(record: Record, label: Callable[[xarray.Dataset], object] | None) -> str:
+    """Return the label of one point as text."""
     if label is not None:
         return _text(label(_one(record)))
     if set(record.arrays) != {"value"} or record.arrays["value"].ndim:
@@ -214,8 +229,20 @@ def _dataset(plan: Plan, ranges: list[Range], search: Search) -> xarray.Dataset:
     data["between"] = (("crossing", "side"), between)
     attributes = {
         "tutelage_version": __version__,
-        "trace": json.dumps(plan.description()),
         "axes": ", ".join(names),
         "points_of_the_full_grid": float((ranges[0].steps + 1) ** len(ranges)),
     }
     return xarray.Dataset(data, coordinates, attributes)
+
+
+def _traced(ds: xarray.Dataset, described: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
+    """Return the boundaries of a dataset once more."""
+    if described["label"] and "label" not in changes:
+        raise refuse("label", "be given again, as a file holds no functions", "was not given")
+    scales = {each.attrs["long_name"]: each.attrs["scale"] for each in ds.coords.values() if "scale" in each.attrs}
+    axes = {each["name"]: (*each["values"], scales[each["name"]]) for each in described["axes"]}
+    given = {"axes": axes, "points": described["points"], "halvings": described["halvings"]}
+    return trace(**(given | taken(described, changes) | changes))
+
+
+MAKERS = {"trace": _traced}

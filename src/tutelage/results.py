@@ -20,7 +20,7 @@ from tutelage.overlaps import Overlaps
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["dataset", "load", "save", "start", "state_at"]
+__all__ = ["dataset", "load", "save", "start", "state_at", "stored"]
 
 SCALINGS = (
     "fields w.x/sqrt(N); first-layer step (lr/sqrt(N)) error v g'(field) x; "
@@ -86,8 +86,15 @@ def dataset(
 
 def start(ds: xarray.Dataset) -> Overlaps:
     """Return the state at alpha = 0 that `ds` was made from."""
-    _check_variables(ds, ("Q_start", "R_start", "T", "v_start", "v_star"))
-    return Overlaps(*(ds[name].values for name in ("Q_start", "R_start", "T", "v_start", "v_star")))
+    return Overlaps(*stored(ds, "Q_start", "R_start", "T", "v_start", "v_star"))
+
+
+def stored(ds: xarray.Dataset, *names: str) -> list[np.ndarray]:
+    """Return variables that hold what `ds` was made from, or refuse a dataset that has lost one."""
+    missing = [name for name in names if name not in ds.variables]
+    if missing:
+        raise refuse("ds", "hold the state that it was made from", f"has no {missing[0]}")
+    return [ds[name].values for name in names]
 
 
 def state_at(ds: xarray.Dataset, alpha: float) -> Overlaps:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from tutelage import __version__
 from tutelage.errors import refuse
+from tutelage.figures import FIGURES
 
-__all__ = ["citation"]
+__all__ = ["behind", "citation"]
 
 SOFTWARE = "tutelage"
 BEHIND = {  # a module rests on its own works and on those of what contains it
@@ -52,14 +53,17 @@ VIEWS = {  # what a dataset's `view` was made by
     "chain": "online.chain",
     "weights": "online",
     "fluctuations": "online.fluctuations",
+    "sde": "online.fluctuations",
     "continuation": "online.fixed_points",
     "mean_field": "regimes.mean_field",
     "flow": "landscape",
     "descent": "landscape",
     "minima": "minima",
+    "distinct minima": "minima",
     "data mixing": "continual",
     "optimal protocol": "continual.control",
     "memorisation": "complexity",
+    "memorisation directly": "complexity",
     "tracker": "complexity",
     "learning curve": "linear",
     "learning curve parts": "linear",
@@ -89,7 +93,7 @@ def citation(*things: Any) -> str:
     Raises
     ------
     ArgumentError
-        If something is given that tutelage did not make, or a name it does not know.
+        If something is given that tutelage did not make, or a name it does not know, such as that of a figure.
 
     Examples
     --------
@@ -141,17 +145,29 @@ def _keys(thing: Any) -> set[str]:
 
 def _named(name: str) -> set[str]:
     """Return the keys behind the name of a figure, paper, room or entry."""
-    paper = name.partition("/")[0].removeprefix("tl.").removeprefix("tutelage.")
+    paper, slash, figure = name.removeprefix("tl.").removeprefix("tutelage.").partition("/")
+    if paper in FIGURES and slash and figure not in FIGURES[paper]:
+        known = ", ".join(FIGURES[paper])
+        raise refuse("things", f"be figures that are here: of {paper}, {known}", f"one of them is {name!r}")
     keys = {paper} if paper in _works() else _module(paper)
-    if not keys:
+    if not keys or (slash and paper not in FIGURES):
         known = ", ".join([*_works(), *(room for room in BEHIND if "." not in room)])
         raise refuse("things", f"be named by one of {known}", f"one of them is {name!r}")
     return keys
 
 
 def _dataset(attributes: dict[str, Any]) -> set[str]:
-    """Return the keys behind a dataset, by what its attributes say of how it was made."""
-    keys = _named(attributes["figure"]) if "figure" in attributes else set()
+    """Return the keys behind a dataset, or refuse one that does not say what made it."""
+    keys = behind(attributes)
+    if not keys and not {"sweep", "trace"} & set(attributes):
+        raise refuse("things", "be datasets that say what made them", "one of them has no `settings` of a known view")
+    return keys
+
+
+def behind(attributes: Mapping[str, Any]) -> set[str]:
+    """Return the keys of the works behind a dataset, by what its attributes say of how it was made."""
+    keys = _named(attributes["figure"].partition("/")[0]) if "figure" in attributes else set()
+    keys |= set(attributes.get("works", "").split())
     settings = json.loads(attributes.get("settings", "{}"))
     view = settings.get("view", attributes.get("view", _swept(attributes)))
     room, _, engine = view.partition(" ")
@@ -160,17 +176,14 @@ def _dataset(attributes: dict[str, Any]) -> set[str]:
         keys |= _module(VIEWS.get(engine, "online"))
         keys |= _module("continual.importance") if any(map(_consolidates, settings.get("phases", ()))) else set()
     keys |= _rule(settings.get("rule", {}))
-    keys |= _module("phase") if "trace" in attributes else set()
-    if not keys:
-        raise refuse("things", "be datasets that say what made them", "one of them has no `settings` of a known view")
-    return keys
+    return keys | (_module("phase") if "trace" in attributes else set())
 
 
-def _swept(attributes: dict[str, Any]) -> str:
-    """Return the view of the runs of a sweep or of a trace; functions of one's own count as the equations."""
+def _swept(attributes: Mapping[str, Any]) -> str:
+    """Return the view of the runs of a sweep or of a trace; none if they are of a function of the user's own."""
     plan = json.loads(attributes.get("sweep", attributes.get("trace", "{}")))
     if plan.get("run") != "simulate":
-        return RUNS.get(plan["run"], "ode") if "run" in plan else ""
+        return RUNS.get(plan.get("run"), "")
     engine = plan["base"].get("simulation.engine")
     return engine if engine in VIEWS else "chain"
 

@@ -120,7 +120,7 @@ def test_datasets_say_how_they_were_made():
     ds = memorisation(start=1.5, steps=2)
     settings = json.loads(ds.settings)
     assert settings.pop("view") == "memorisation"
-    again = memorisation(**settings, steps=ds.step.values)
+    again = memorisation(**settings)
     assert again.identical(ds)
     with pytest.raises(ArgumentError, match="`coordinates` must be an integer >= 202"):
         memorisation_directly(coordinates=100)

@@ -319,11 +319,12 @@ def test_files_of_another_kind(tmp_path: Path) -> None:
 
 def test_rerun(tmp_path: Path) -> None:
     ode = tl.solve(RULE, STATE, [0, 1])
-    refused("ds", "str", lambda: tl.rerun("run.nc"))
+    refused("ds", "'run.nc' is none", lambda: tl.rerun("run.nc"))
+    refused("ds", "int", lambda: tl.rerun(3))
     refused("ds", "Dataset", lambda: tl.rerun(ode.drop_attrs()))
     refused("ds", "Dataset", lambda: tl.rerun(ode.assign_attrs(settings="lost")))
     refused("ds", "Dataset", lambda: tl.rerun(ode.assign_attrs(settings=json.dumps({"view": "window"}))))
-    refused("ds", "another verb that `tl.rerun` lists, but is Dataset", lambda: tl.rerun(ode.drop_attrs()))
+    refused("ds", "Dataset without such a record", lambda: tl.rerun(ode.drop_attrs()))
     refused("ds", "Q_start", lambda: tl.rerun(ode.drop_vars("Q_start")))
     refused("alpha", "-1", lambda: tl.rerun(ode, alpha=-1))
     refused("alpha", "nan", lambda: tl.state_at(ode, NAN))

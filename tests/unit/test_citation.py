@@ -11,6 +11,7 @@ import xarray
 from matplotlib.figure import Figure
 
 import tutelage as tl
+from tutelage.figures import FIGURES
 from tutelage.papers import catalogue
 from tutelage.works import BEHIND, VIEWS, _works
 
@@ -61,6 +62,7 @@ def test_of_datasets():
     assert keys(tl.solve(rule, STATE, alpha)) == {"tutelage"} | ONLINE
     sim = tl.simulate(rule, STATE, alpha, dim=20, replicas=1)
     assert keys(sim) == {"tutelage", "lu2021", "arnaboldi2023"} | ONLINE
+    assert keys(tl.simulate(rule, STATE, alpha, dim=20, replicas=1, engine="sde")) == {"tutelage", "kurtz1971"} | ONLINE
     teachers = tl.continual.two_teachers(1, feature_similarity=0.5, readout_similarity=1.0, dim=50, seed=0)
     state = tl.continual.MultiTask.random(2, teachers, std=1e-3, seed=1)
     weighty = tl.continual.Phase(task=1, alpha=0.5, consolidate=tl.continual.Consolidation(1.0))
@@ -92,7 +94,41 @@ def test_of_sweeps(run, engine, behind):
 
 def test_of_traces():
     ds = tl.phase.trace(None, {"x": (0, 2)}, run=_large, points=2, halvings=1, workers=1)
-    assert keys(ds) == {"tutelage", "veiga2022"} | ONLINE
+    assert keys(ds) == {"tutelage", "veiga2022"}
+
+
+def test_of_functions_of_ones_own():
+    """The tool alone, and what their results say that they are made of."""
+    options = {"workers": 1, "progress": False}
+    assert keys(tl.sweep(None, {"x": [0, 2]}, run=_large, **options)) == {"tutelage"}
+    kept = tl.sweep(None, {"dim": [20]}, run=_curve, **options)
+    assert keys(kept) == keys(_curve(20)) == {"tutelage", "lu2021", "arnaboldi2023"} | ONLINE
+    edge = tl.phase.trace(None, {"x": (0, 2)}, _above, run=_solved, points=2, halvings=1, **options)
+    assert keys(edge) == {"tutelage", "veiga2022"} | ONLINE
+
+
+def _solved(x):
+    return tl.solve(tl.OnlineSGD(lr=x), STATE, [0.5])
+
+
+def _above(ds):
+    return bool(ds.eg[-1] > 0.1)
+
+
+def _curve(dim):
+    return tl.simulate(tl.OnlineSGD(), STATE, [0.5], dim=dim, replicas=1)
+
+
+@pytest.mark.parametrize("paper", FIGURES)
+def test_figures_are_known_by_name(paper):
+    assert tuple(name for name in catalogue() if name.partition("/")[0] == paper) == tuple(
+        f"{paper}/{figure}" for figure in FIGURES[paper]
+    ), "say in tutelage/figures.py which figures the paper has"
+    assert keys(f"{paper}/{FIGURES[paper][-1]}") == {"tutelage", paper}
+    with pytest.raises(
+        tl.ArgumentError, match=f"of {paper}, .*{FIGURES[paper][-1]}, but one of them is '{paper}/nope'"
+    ):
+        tl.citation(f"{paper}/nope")
 
 
 def _large(x):
@@ -114,6 +150,12 @@ def test_of_a_figure_and_of_its_data():
     ("thing", "sentence"),
     [
         ("goldt2018", "named by one of tutelage, saad1995exact"),
+        ("saad1995exact/3", "named by one of tutelage, saad1995exact"),
+        ("landscape/flow", "named by one of tutelage, saad1995exact"),
+        (
+            "lee2021/",
+            "of lee2021, through-the-switch, feature-similarity, similarity-maps, but one of them is 'lee2021/'",
+        ),
         (np.zeros(3), "one by one"),
         (["goldt2019"], "one by one"),
         (3, "of builtins"),
@@ -122,7 +164,7 @@ def test_of_a_figure_and_of_its_data():
         (xarray.DataArray([1.0]), "whole datasets"),
         (Figure(), "its datasets"),
     ],
-    ids=range(8),
+    ids=range(11),
 )
 def test_what_it_does_not_know(thing, sentence):
     with pytest.raises(tl.ArgumentError, match=sentence):

@@ -69,6 +69,11 @@ def test_what_a_file_cannot_hold_must_be_given_again():
     with pytest.raises(tl.ArgumentError, match="Argument `data` must be given again"):
         tl.rerun(images)
     assert tl.rerun(images, data=inputs).identical(images)
+    line = tl.Activation(lambda x: 2 * x, lambda x: np.full_like(x, 2.0), name="line")
+    images = data_mixing([0.5], hidden=2, epochs=(1, 1), replicas=1, activation=line)
+    with pytest.raises(tl.ArgumentError, match=r"Argument `activation` must be given again, .* the activation 'line'"):
+        tl.rerun(images)
+    assert tl.rerun(images, activation=line).identical(images)
     with pytest.raises(tl.ArgumentError, match="Argument `ds` must hold the state"):
         tl.rerun(own.drop_vars("heads_start"), weights=(W, TEACHERS.weights))
 

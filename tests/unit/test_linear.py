@@ -267,9 +267,3 @@ def test_stacked_curves_are_not_made_again():
     curves = [learning_curve(two_scale(n=20, d=12, p=5, kappa=k), [1, 3], lr=0.2) for k in (2, 3)]
     with pytest.raises(tl.ArgumentError, match="one problem"):
         tl.rerun(xarray.concat(curves, "kappa"))
-
-
-def test_what_no_verb_makes_again_is_refused_with_where_to_look():
-    made = tl.complexity.memorisation(20, noise=0.1, steps=[1], progress=False)
-    with pytest.raises(tl.ArgumentError, match=r"another verb that `tl\.rerun` lists"):
-        tl.rerun(made)

@@ -115,10 +115,10 @@ def memorisation(
     except KeyboardInterrupt:
         if not rows:
             raise
-    settings = {"samples": n, "noise": p, "strength": rho2 / n, "start": float(start), "lr": eta}
+    settings = {"samples": n, "noise": p, "strength": float(strength), "start": float(start), "lr": eta}
     names = ("w0", "v_plus", "v_minus", "train_error", "error")
     columns = dict(zip(names, np.array(rows).T, strict=True))
-    return _dataset(wanted[: len(rows)], columns, settings, {"interpolates": interpolates})
+    return _dataset("memorisation", wanted[: len(rows)], columns, settings, wanted, interpolates=interpolates)
 
 
 def memorisation_directly(
@@ -182,13 +182,15 @@ def memorisation_directly(
     settings = {
         "samples": n,
         "noise": p,
-        "strength": rho2 / n,
+        "strength": float(strength),
         "start": first,
         "lr": eta,
         "coordinates": D,
+        "test": new,
         "seed": seed,
     }
-    result = _dataset(wanted, dict(zip(("w0", "train_error", "error"), np.array(rows).T, strict=True)), settings, {})
+    columns = dict(zip(("w0", "train_error", "error"), np.array(rows).T, strict=True))
+    result = _dataset("memorisation directly", wanted, columns, settings, wanted)
     return result.assign(w=("coordinate", w))
 
 
@@ -233,7 +235,10 @@ def _error(w0: float, p: float) -> float:
     return p if w0 > 0 else 1 - p if w0 < 0 else 0.5
 
 
-def _dataset(at: np.ndarray, columns: dict[str, Any], settings: dict[str, Any], more: dict[str, Any]) -> xarray.Dataset:
+def _dataset(
+    view: str, at: np.ndarray, columns: dict[str, Any], settings: dict[str, Any], steps: np.ndarray, **more: Any
+) -> xarray.Dataset:
+    """Return the dataset of a course; `steps` are those asked for, `at` those reached."""
     import xarray
 
     from tutelage import __version__
@@ -241,7 +246,7 @@ def _dataset(at: np.ndarray, columns: dict[str, Any], settings: dict[str, Any], 
     data = {name: ("step", np.asarray(each, float), {"long_name": LABELS[name]}) for name, each in columns.items()}
     attributes = {
         "tutelage_version": __version__,
-        "settings": json.dumps({"view": "memorisation", **settings}),
+        "settings": json.dumps({"view": view, **settings, "steps": steps.tolist()}),
         "scalings": "mean logistic loss of n samples; strength = rho^2 / n",
         **settings,
         **more,

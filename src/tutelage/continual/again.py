@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from tutelage.continual.images import data_mixing
@@ -11,23 +10,20 @@ from tutelage.continual.settings import phase_of
 from tutelage.continual.simulation import simulate
 from tutelage.continual.state import MultiTask
 from tutelage.errors import refuse
-from tutelage.online.again import rule_of
+from tutelage.online.again import check_held, rule_of
+from tutelage.results import stored
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["rerun"]
+__all__ = ["MAKERS"]
 
 START = ("Q_start", "R_start", "T", "heads_start", "readouts")
 
 
-def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
-    """Run again what made a dataset of this room; see :func:`tutelage.rerun`."""
-    settings = json.loads(ds.attrs["settings"])
-    if settings["view"] == "data mixing":
-        return _images(settings, changes)
+def _phased(ds: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
     rule = changes.pop("rule") if "rule" in changes else rule_of(settings["rule"])
-    state = changes.pop("state") if "state" in changes else _start(ds)
+    state = changes.pop("state") if "state" in changes else MultiTask(*stored(ds, *START))
     phases = changes.pop("phases") if "phases" in changes else [phase_of(each) for each in settings["phases"]]
     alpha = changes.pop("alpha", settings["alpha"])
     if settings["view"] == "continual ode":
@@ -40,16 +36,13 @@ def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
     return simulate(rule, state, phases, alpha, **(arguments | changes))
 
 
-def _start(ds: xarray.Dataset) -> MultiTask:
-    """Return the state at alpha = 0."""
-    missing = [name for name in START if name not in ds.variables]
-    if missing:
-        raise refuse("ds", "hold the state that it was made from", f"has no {missing[0]}")
-    return MultiTask(*(ds[name].values for name in START))
-
-
-def _images(settings: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
+def _images(_: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]) -> xarray.Dataset:
     arguments = settings["arguments"] | changes
     if arguments["data"] is None:
         raise refuse("data", "be given again, as the file holds only a checksum of the images", "was not given")
+    if isinstance(arguments["activation"], str) and "activation" not in changes:
+        check_held("activation", "activation", arguments["activation"])
     return data_mixing(**arguments)
+
+
+MAKERS = {**dict.fromkeys(("continual ode", "continual chain", "continual weights"), _phased), "data mixing": _images}

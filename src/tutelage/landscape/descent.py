@@ -117,7 +117,7 @@ def descend(
     except KeyboardInterrupt:
         stopped_by = "interrupted"
     settings = {"view": "descent", "method": method, "lr": lr, "batch": batch, "seed": seed, "steps": steps}
-    settings["keep"] = wanted.tolist()
+    settings |= {"keep": wanted.tolist(), **({} if math.isinf(max_seconds) else {"max_seconds": max_seconds})}
     at, kept = wanted[: len(points)], np.array(points).reshape(-1, len(p))
     result = dataset(objective, "step", at, kept, begin, p, settings)
     seconds = time.monotonic() - begun

@@ -148,6 +148,7 @@ def flow(
     settings = {
         "view": "flow", "method": method, "rtol": rtol, "atol": atol, "times": asked.tolist(),
         "time_scales": scales.tolist(), "gtol": gtol, "ltol": ltol, "patience": patience,
+        **({} if math.isinf(max_seconds) else {"max_seconds": max_seconds}),
     }  # fmt: skip
     result = dataset(objective, "time", path.times, path.points, begin, path.last, settings)
     counts = {"steps": path.steps, "gradients": path.gradients, "hessians": path.hessians}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.landscape.objective import Objective
+from tutelage.landscape.stored import stored
 
 if TYPE_CHECKING:
     import xarray
@@ -48,12 +49,11 @@ def dataset(
         "p_start": ("parameter", begin, {"long_name": "parameters at the start"}),
         "p_last": ("parameter", last, {"long_name": "parameters at the end"}),
     }
-    record = getattr(objective, "record", None)
-    described = record() if record is not None else ({}, None)
-    variables |= described[0]
+    found, described = stored(objective)
+    variables |= found
     attributes = {
         "tutelage_version": __version__,
-        "settings": json.dumps(settings | {"objective": described[1]}),
+        "settings": json.dumps(settings | {"objective": described}),
         "method": settings["method"],
     }
     return xarray.Dataset(variables, {axis: (axis, at)}, attributes)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tutelage.errors import refuse
@@ -16,23 +16,16 @@ from tutelage.linear.spectrum import Spectrum
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["rerun"]
-
-MAKERS: dict[str, Callable[..., Any]] = {
-    "learning curve": learning_curve,
-    "learning curve parts": decomposition,
-    "learning curve simulation": simulate,
-    "learning curve on inputs": measure,
-}
+__all__ = ["MAKERS"]
 
 
-def rerun(ds: xarray.Dataset, **changes: Any) -> xarray.Dataset:
-    """Run again what made a dataset of this room; see :func:`tutelage.rerun`."""
-    settings = json.loads(ds.attrs["settings"])
+def _made(
+    maker: Callable[..., Any], ds: xarray.Dataset, settings: dict[str, Any], changes: dict[str, Any]
+) -> xarray.Dataset:
     for name in settings["own"]:
         if name not in changes:
             raise refuse(name, "be given again, as the file does not hold it", "was not given")
-    return MAKERS[settings["view"]](**{"spectrum": _problem(ds), "t": ds["t"].values} | settings["arguments"] | changes)
+    return maker(**{"spectrum": _problem(ds), "t": ds["t"].values} | settings["arguments"] | changes)
 
 
 def _problem(ds: xarray.Dataset) -> Spectrum:
@@ -42,3 +35,11 @@ def _problem(ds: xarray.Dataset) -> Spectrum:
     fast = int(ds.attrs["fast"]) if "fast" in ds.attrs else None
     n, noise = int(ds.attrs["n"]), float(ds.attrs["noise"])
     return Spectrum(n, ds["eigenvalues"].values, noise, ds["teacher"].values, fast)
+
+
+MAKERS = {
+    "learning curve": partial(_made, learning_curve),
+    "learning curve parts": partial(_made, decomposition),
+    "learning curve simulation": partial(_made, simulate),
+    "learning curve on inputs": partial(_made, measure),
+}

@@ -112,7 +112,7 @@ def continuation(
     xarray.Dataset
         Over `parameter`: ``eg``, ``Q``, ``R``, ``v``, ``eigenvalue`` (the largest real part of one that is not zero, by
         alpha = steps/N), ``unstable`` and ``flat`` (how many eigenvalues have positive real part, and are zero), and
-        ``residual`` (largest velocity).
+        ``residual`` (largest velocity); ``T``, ``v_star`` and `state`, as ``Q_start``, ``R_start``, ``v_start``.
 
     Raises
     ------
@@ -193,6 +193,9 @@ def _dataset(branch: Branch, points: np.ndarray, rows: list[dict[str, Any]]) -> 
         data[name] = ((branch.parameter, *units.get(name, ())), array, {"long_name": names[name]})
     data["T"] = (("teacher", "teacher_"), branch.origin.T, {"long_name": LABELS["T"]})
     data["v_star"] = (("teacher",), branch.origin.v_star, {"long_name": LABELS["v_star"]})
+    for name in ("Q", "R", "v"):
+        about = {"long_name": f"{LABELS[name]} of the state that was given"}
+        data[f"{name}_start"] = (units[name], getattr(branch.origin, name), about)
     attributes = {
         "tutelage_version": __version__,
         "settings": json.dumps({"view": "continuation", "rule": describe(branch.rule), "parameter": branch.parameter}),

@@ -5,9 +5,12 @@ Nothing here is needed elsewhere: every experiment is a script on top of the pub
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from tutelage.figures import FIGURES
 
 if TYPE_CHECKING:
     import xarray
@@ -15,17 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Figure", "Reproduction", "catalogue"]
 
-PAPERS = (
-    "goldt2019",
-    "arnaboldi2023",
-    "veiga2022",
-    "couto2025",
-    "brea2023",
-    "lee2021",
-    "lee2022",
-    "pezeshki2022",
-    "nakkiran2019",
-)
+PAPERS = tuple(FIGURES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +70,25 @@ class Figure:
     def run(self, quick: bool = False, **parameters: Any) -> Reproduction:
         """Run the experiment with the parameters of the full or the `quick` figure, or with others.
 
-        The attribute ``figure`` of each dataset is the figure's name; :func:`tutelage.citation` knows the paper by it.
+        The attribute ``figure`` of each dataset is the figure's name, by which :func:`tutelage.citation` knows the
+        paper, and ``reproduction`` says the rest of what makes it again (:func:`tutelage.rerun`).
         """
         found = self.experiment(**{**(self.quick if quick else {}), **parameters})
-        stamped = {label: ds.assign_attrs(figure=self.name) for label, ds in found.datasets.items()}
+        how = {"figure": self.name, "quick": bool(quick), "parameters": _held(parameters)}
+        stamped = {
+            label: ds.assign_attrs(figure=self.name, reproduction=json.dumps(how | {"label": label}))
+            for label, ds in found.datasets.items()
+        }
         return replace(found, datasets=stamped)
+
+
+def _held(parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return parameters that a file can hold, else nothing."""
+    try:
+        json.dumps(parameters)
+    except (TypeError, ValueError):
+        return None
+    return parameters
 
 
 def catalogue() -> dict[str, Figure]:

@@ -14,6 +14,7 @@ import numpy as np
 from tutelage.sweeps.plan import Plan, values_on
 from tutelage.sweeps.runs import Record
 from tutelage.sweeps.store import DONE, FAILED, Entry, Store
+from tutelage.works import behind
 
 if TYPE_CHECKING:
     import xarray
@@ -107,6 +108,8 @@ def _attributes(plan: Plan, records: Mapping[int, Record]) -> dict[str, Any]:
 
     first = next(iter(records.values()), None)
     inherited = {name: first.attrs[name] for name in ("scalings",) if first is not None and name in first.attrs}
+    if plan.run.own:  # what its results say that they rest on
+        inherited["works"] = " ".join(sorted(set().union(*(behind(record.attrs) for record in records.values()))))
     return {"tutelage_version": __version__, "sweep": json.dumps(plan.description()), **inherited}
 
 

@@ -155,8 +155,10 @@ class Plan:
 
     def description(self) -> dict[str, Any]:
         """Return what is swept, ready for JSON."""
-        axes = [{"name": axis.name, "link": axis.link, "values": axis.values} for axis in self.axes]
-        return {"run": self.run.identity, "keep": self.keep, "base": self._base, "axes": axes}
+        base = None if self.base is None else self._base
+        axes = [axis._asdict() for axis in self.axes]
+        about = {"run": self.run.identity, "own": self.run.own, "version": self.run.version}
+        return {**about, "keep": self.keep, "base": base, "axes": axes}
 
     @cached_property
     def _identity(self) -> list[Any]:

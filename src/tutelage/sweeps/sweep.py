@@ -21,7 +21,7 @@ from tutelage.sweeps.store import Store
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["axes_of", "base_of", "collected", "folder_of", "status", "sweep"]
+__all__ = ["axes_of", "base_of", "collected", "computed", "folder_of", "status", "sweep"]
 
 
 def sweep(
@@ -90,7 +90,18 @@ def sweep(
     >>> ds.eg.dims, ds.lr.values.tolist()
     (('lr', 'alpha'), [0.1, 0.5])
     """
-    plan = _plan(base, axes, run, keep, version)
+    return computed(_plan(base, axes, run, keep, version), store, workers, scheduler, retry_failed, progress)
+
+
+def computed(
+    plan: Plan,
+    store: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    scheduler: str | os.PathLike[str] | None = None,
+    retry_failed: bool = False,
+    progress: bool = True,
+) -> xarray.Dataset:
+    """Return the dataset of a plan; the arguments are those of :func:`sweep`."""
     count = None if workers is None else check_count("workers", workers)
     with folder_of(store, scheduler) as where, Computer(plan, where, count, scheduler) as computer:
         found = computer.compute(plan.points, retry_failed, progress)
