@@ -99,7 +99,7 @@ def solve(
     check_type("rule", rule, OnlineSGD)
     check_type("state", state, MultiTask)
     check_compiled(rule)
-    several = resolve(rule, phases, state.tasks, state.students)
+    several = resolve(rule, phases, state)
     times = times_of(several, alpha)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     snapshots, log = check_flag("snapshots", snapshots), Log(state, rule)

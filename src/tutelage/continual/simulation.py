@@ -94,7 +94,7 @@ def simulate(
     (('replica', 'alpha', 'task'), 2)
     """
     check_type("state", state, MultiTask)
-    several = resolve(rule, phases, state.tasks, state.students)
+    several = resolve(rule, phases, state)
     times = times_of(several, alpha)
     N, replicas, seed = (
         check_count("dim", dim, floats=True), check_count("replicas", replicas), check_count("seed", seed, minimum=0)
