@@ -74,8 +74,8 @@ def simulate(
     xarray.Dataset
         As of :func:`tutelage.continual.solve`, each with a leading dimension ``replica``; means and standard errors as
         ``eg_mean``, ``eg_sem`` and so on. Where a phase may end early (``until``), the error is looked at every
-        N/100 steps, and ``switch`` (replica, phase_end) and ``phase`` differ between replicas; their times beyond the
-        end of all phases are NaN.
+        N/100 steps, and ``switch`` (replica, phase_end) and ``phase`` differ between replicas; of each, what lies
+        beyond its end of all phases is NaN.
 
     Raises
     ------
@@ -171,16 +171,12 @@ def _dataset(
 
     reached = max(run.recorded for run in runs)
     records = {name: np.concatenate([run.records[name][:, :reached] for run in runs]) for name in runs[0].records}
-    there = np.isfinite(records["heads"]).all((-2, -1))
-    eg = np.full((*there.shape, state.tasks), np.nan)
-    eg[there] = errors_of(rule, state, records["Q"][there], records["R"][there], records["heads"][there])
+    eg = errors_of(rule, state, records["Q"], records["R"], records["heads"])
     arrays = {"eg": eg} | {name: records[name] for name in ("Q", "R", "heads", "S") if name in records}
     for name in list(arrays):
         arrays |= statistics(name, arrays[name])
     phase = np.nan_to_num(records["phase"]).astype(int)
     phase = phase[0] if (phase == phase[0]).all() else phase
     ends = {name: np.stack([engine.ends[name] for engine in engines]) for name in ("switch", "Q", "R", "heads")}
-    late, done = np.full((*ends["switch"].shape, state.tasks), np.nan), np.isfinite(ends["switch"])
-    late[done] = errors_of(rule, state, ends["Q"][done], ends["R"][done], ends["heads"][done])
-    switches = ends.pop("switch")
+    late, switches = errors_of(rule, state, ends["Q"], ends["R"], ends["heads"]), ends.pop("switch")
     return labelled(arrays, times[:reached], phase, switches, state, settings, {"eg": late} | ends)
