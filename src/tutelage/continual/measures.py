@@ -74,7 +74,15 @@ def forgetting(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scal
 def transfer(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scale: str = "log10") -> xarray.DataArray:
     """Return by how much the error of a task is below that at the beginning of a phase; default: the phase's task.
 
-    See :func:`forgetting`.
+    Parameters
+    ----------
+    ds, phase, task, scale
+        As of :func:`forgetting`, but for the default of `task`.
+
+    Returns
+    -------
+    xarray.DataArray
+        As of :func:`forgetting`; positive where learning helps.
     """
     return -_change(ds, phase, task_of(ds, later(ds, phase)) if task is None else task, scale)
 
@@ -120,6 +128,18 @@ def equal_competence(ds: xarray.Dataset, phase: int = 1) -> xarray.DataArray:
 
     That is the error of the task of the phase before, at the first stored time of the phase at which the phase's own
     task has no larger error than the old one had at the switch; NaN if that does not happen.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Of :func:`tutelage.continual.solve` or :func:`tutelage.continual.simulate`.
+    phase : int
+        From 1 on; 0 is the first.
+
+    Returns
+    -------
+    xarray.DataArray
+        A number, or (replica,).
     """
     old = task_of(ds, later(ds, phase) - 1)
     then, eg = at_end(ds, phase - 1).eg, within(ds, phase).eg
@@ -164,6 +184,20 @@ def reuse_fraction(rule: OnlineSGD, ds: xarray.Dataset, phase: int = 1) -> xarra
 
     Importance is that of :func:`mask_importance`; the unit is the one of largest importance for the task of the phase
     before, at the end of that. Near 1 the old unit is used again, near 0 another one is activated.
+
+    Parameters
+    ----------
+    rule : OnlineSGD
+        For its activations.
+    ds : xarray.Dataset
+        Of :func:`tutelage.continual.solve` or :func:`tutelage.continual.simulate`.
+    phase : int
+        From 1 on; 0 is the first.
+
+    Returns
+    -------
+    xarray.DataArray
+        At the stored times of the phase, (alpha,), after a replica if there is one.
     """
     old = mask_importance(rule, ds, later(ds, phase) - 1).sel(task=task_of(ds, phase - 1))
     new = mask_importance(rule, within(ds, phase)).sel(task=task_of(ds, phase))
@@ -173,7 +207,22 @@ def reuse_fraction(rule: OnlineSGD, ds: xarray.Dataset, phase: int = 1) -> xarra
 def displacement(ds: xarray.Dataset, phase: int = 0) -> xarray.DataArray:
     r"""Return how far each unit is from where it was at the end of a phase, :math:`|w_k - w^a_k| / \sqrt N`.
 
-    It is missing before that. The dataset needs ``S``, of ``snapshots=True``.
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        With the overlaps ``S``, of ``snapshots=True``.
+    phase : int
+        At whose end the units are compared with; 0 is the first.
+
+    Returns
+    -------
+    xarray.DataArray
+        (alpha, student), after a replica if there is one; NaN before the end of the phase.
+
+    Raises
+    ------
+    ArgumentError
+        For a dataset without ``S``, or a phase that has no end.
     """
     if "S" not in checked(ds):
         raise refuse("ds", "have the overlaps S, of solve or simulate with `snapshots=True`", "has none")
@@ -186,7 +235,19 @@ def node_fisher(ds: xarray.Dataset, noise: float = 0.0) -> xarray.DataArray:
     r"""Return the mean square of the loss's derivative by each unit's output, (alpha, task, student).
 
     The loss :math:`\Delta^2 / 2` has the derivative :math:`h^t_k \Delta` by :math:`g(\lambda_k)`, whose mean square is
-    :math:`(h^t_k)^2 (2 \epsilon_t + \sigma^2)`, with label noise of standard deviation `noise`.
+    :math:`(h^t_k)^2 (2 \epsilon_t + \sigma^2)`.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Of :func:`tutelage.continual.solve` or :func:`tutelage.continual.simulate`.
+    noise : float
+        :math:`\sigma`, the standard deviation of the labels' noise.
+
+    Returns
+    -------
+    xarray.DataArray
+        After a replica if there is one.
     """
     variance = check_number("noise", noise, minimum=0) ** 2
     heads = checked(ds).heads
@@ -197,8 +258,20 @@ def node_fisher(ds: xarray.Dataset, noise: float = 0.0) -> xarray.DataArray:
 def norm_entropy(ds: xarray.Dataset, bins: int | None = None) -> xarray.DataArray:
     r"""Return how evenly length is spread over units: the entropy of the shares of :math:`Q_{kk}`, in units of log K.
 
-    Between 0, one unit has all, and 1, all have the same. With `bins` it is the entropy, in nats, of a histogram of
-    :math:`Q_{kk} / \max_l Q_{ll}` with so many bins between 0 and 1.
+    Between 0, one unit has all, and 1, all have the same.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Of :func:`tutelage.continual.solve` or :func:`tutelage.continual.simulate`.
+    bins : int, optional
+        Return the entropy, in nats, of a histogram of :math:`Q_{kk} / \max_l Q_{ll}` with so many bins between 0 and 1
+        instead.
+
+    Returns
+    -------
+    xarray.DataArray
+        (alpha,), after a replica if there is one.
     """
     squares = _diagonal(checked(ds).Q)
     if bins is not None:

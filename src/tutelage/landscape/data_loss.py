@@ -69,6 +69,11 @@ class DataLoss:
 
     Every method takes the parameters `p`, shape (size,).
 
+    Parameters
+    ----------
+    net, x, y, weights
+        The network, and the arguments of :meth:`tutelage.landscape.MLP.on`.
+
     Attributes
     ----------
     net : MLP

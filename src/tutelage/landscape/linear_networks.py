@@ -30,7 +30,30 @@ BATCH = 4096  # networks drawn, or values of the law computed, at a time
 
 
 def linear_eigenvalues(W1: ArrayLike, W2: ArrayLike) -> np.ndarray:
-    r"""Return the :math:`N_i` eigenvalues that are not zero, ascending, for weights W1 (Nh, Ni) and W2 (Nh,)."""
+    r"""Return the :math:`N_i` eigenvalues that are not zero: :math:`|W_2|^2 + \mathrm{eig}_k(W_1^\top W_1)`.
+
+    Parameters
+    ----------
+    W1 : array, shape (Nh, Ni)
+        Weights of the first layer.
+    W2 : array, shape (Nh,)
+        Readouts.
+
+    Returns
+    -------
+    array, shape (Ni,)
+        Ascending.
+
+    Raises
+    ------
+    ArgumentError
+        For another shape.
+
+    Examples
+    --------
+    >>> linear_eigenvalues([[1.0, 0.0], [0.0, 2.0]], [1.0, 1.0])
+    array([3., 6.])
+    """
     first = check_array("W1", W1, ("Nh", "Ni"))
     second = check_array("W2", W2, (len(first),))
     return second @ second + np.linalg.eigvalsh(first.T @ first)

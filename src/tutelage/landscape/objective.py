@@ -58,6 +58,16 @@ def gauss_newton_model(objective: Any) -> Callable[[Any], tuple[float, np.ndarra
 class Sum:
     """The sum of objectives of the same parameters.
 
+    Parameters
+    ----------
+    *parts : Objective
+        At least one, all of the same size.
+
+    Raises
+    ------
+    ArgumentError
+        For what is no objective, and for sizes that differ.
+
     Examples
     --------
     >>> net = MLP(1, [(2, "tanh", False), (1, "linear", False)])

@@ -203,6 +203,21 @@ def save(fig: Figure, path: str | Path) -> Path:
     """Write a picture as PNG (200 dpi), PDF or SVG, by the ending of `path`, and return its path.
 
     The file names the version of tutelage and holds no date: the same picture is the same file.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+    path : path
+        In a folder that exists; ends in .png, .pdf or .svg.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ArgumentError
+        For what is no figure, another ending, or a folder that does not exist.
     """
     target = Path(path)
     kind = target.suffix.lower()
