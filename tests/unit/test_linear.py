@@ -140,6 +140,8 @@ def test_inputs_are_checked():
             measure(problem, t=1, lr=0.1, **arguments)
     with pytest.raises(tl.ArgumentError, match="`y`"):
         fitted(PROBLEM, z, y[:5])
+    with pytest.raises(tl.ArgumentError, match="`spectrum`"):
+        fitted(3, z, y)
     with pytest.raises(tl.ArgumentError, match="`d`"):
         digit_inputs(62)
 

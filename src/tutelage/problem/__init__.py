@@ -48,7 +48,13 @@ KEYS = {  # where the arguments of the functions below and above this floor stan
 
 
 class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole problem; :func:`read` makes one from a file."""
+    """A whole problem; :func:`read` makes one from a file.
+
+    Attributes
+    ----------
+    student, teacher, start, rule, time, theory, simulation
+        The sections of a problem file, each with its keys; what is left out has the default of the key.
+    """
 
     student: Student = Student()
     teacher: Teacher = Teacher()
