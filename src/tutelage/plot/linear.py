@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tutelage.errors import check_number, check_type, refuse
-from tutelage.plot.curves import DARK, GREY, LINES, PALETTE, SPACING, Picture, _colours, _settle, _single, style
+from tutelage.plot.look import DARK, GREY, LINES, PALETTE, SPACING, Picture, colours_of, settle, single, style
 
 __all__ = ["linear_curve", "linear_parts", "linear_plane"]
 
@@ -45,11 +45,11 @@ def linear_curve(
         raise refuse("theory, sim", "hold at least one dataset", "are empty")
     pair = not _many(theory) and not _many(sim)
     names = list(dict.fromkeys([*lines, *marks]))
-    colours = dict.fromkeys(names, PALETTE[0]) if pair else dict(zip(names, _colours(len(names)), strict=True))
+    colours = dict.fromkeys(names, PALETTE[0]) if pair else dict(zip(names, colours_of(len(names)), strict=True))
     if ax is not None:
         check_type("ax", ax, Axes)
     with style() if ax is None else nullcontext():
-        axes = _single(title) if ax is None else ax
+        axes = single(title) if ax is None else ax
         for label, ds in lines.items():
             axes.plot(*_shown(ds, "eg"), color=colours[label], label=label)
         for label, ds in marks.items():
@@ -58,7 +58,7 @@ def linear_curve(
         axes.set_ylim(bottom=0)
         axes.set_title(axes.get_title() if title is None else title)
         axes.legend()
-        _settle(axes)
+        settle(axes)
     return axes.figure.figure
 
 
@@ -77,7 +77,7 @@ def linear_parts(parts: xarray.Dataset, *, ax: Axes | None = None, title: str | 
     if ax is not None:
         check_type("ax", ax, Axes)
     with style() if ax is None else nullcontext():
-        axes = _single(title) if ax is None else ax
+        axes = single(title) if ax is None else ax
         axes.plot(*_shown(ds, "eg_fast"), "--", color=PALETTE[1], label="fast features only")
         axes.plot(*_shown(ds, "eg_slow"), "-.", color=PALETTE[0], label="slow features only")
         axes.plot(*_shown(ds, "eg"), color=DARK, label="both")
@@ -85,7 +85,7 @@ def linear_parts(parts: xarray.Dataset, *, ax: Axes | None = None, title: str | 
         axes.set_ylim(bottom=0)
         axes.set_title(axes.get_title() if title is None else title)
         axes.legend()
-        _settle(axes)
+        settle(axes)
     return axes.figure.figure
 
 
@@ -131,7 +131,7 @@ def linear_plane(
         box: Any = (0, right, 0, top)
         image = axes.imshow(error, "Greys", extent=box, origin="lower", aspect="auto", clim=(0, highest), alpha=0.6)
         axes.plot(R, R**2 / signal, color=GREY, lw=0.6)
-        for k, ((label, ds), colour) in enumerate(zip(paths.items(), _colours(len(paths)), strict=True)):
+        for k, ((label, ds), colour) in enumerate(zip(paths.items(), colours_of(len(paths)), strict=True)):
             order = np.argsort(ds.t.values)
             look: Any = {"color": colour, "ls": LINES[k % len(LINES)], "label": label}
             axes.plot(ds.R.values[order], ds.Q.values[order], **look)
@@ -141,7 +141,7 @@ def linear_plane(
             axes.legend(loc="upper left", frameon=True, framealpha=0.8, edgecolor="none")
         if ax is None:
             axes.figure.colorbar(image, ax=axes, label=r"$2 \epsilon_g$")
-        _settle(axes)
+        settle(axes)
     return axes.figure.figure
 
 

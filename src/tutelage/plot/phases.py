@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from tutelage.errors import refuse
-from tutelage.plot.curves import DARK, GREY, Picture, _settle, style
+from tutelage.plot.look import DARK, GREY, Picture, settle, style
 
 __all__ = ["phase_diagram"]
 
@@ -72,7 +72,7 @@ def phase_diagram(
         for trace in (each for each in (ds if traced else None, boundary) if each is not None):
             _draw_boundary(axes, trace, names)
         axes.set_title(axes.get_title() if title is None else title)
-        _settle(axes)
+        settle(axes)
     return axes.figure.figure
 
 

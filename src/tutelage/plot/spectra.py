@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tutelage.errors import check_count, check_type, check_vector, refuse
 from tutelage.landscape.spectra import Spectrum
-from tutelage.plot.curves import DARK, _colours, _settle, _single, style
+from tutelage.plot.look import DARK, colours_of, settle, single, style
 
 __all__ = ["spectrum"]
 
@@ -58,8 +58,8 @@ def spectrum(
         check_type("ax", ax, Axes)
     edges = _edges(sets, check_count("bins", bins), log)
     with style() if ax is None else nullcontext():
-        axes = _single(title) if ax is None else ax
-        for (label, each), colour in zip(sets.items(), _colours(len(sets)), strict=True):
+        axes = single(title) if ax is None else ax
+        for (label, each), colour in zip(sets.items(), colours_of(len(sets)), strict=True):
             _histogram(axes, each, edges, label, colour, log)
         for (label, each), line in zip(laws.items(), LINES, strict=False):
             _curve(axes, each, edges, label, line, log)
@@ -69,7 +69,7 @@ def spectrum(
         axes.set_ylim(bottom=0)
         axes.set_title(axes.get_title() if title is None else title)
         axes.legend()
-        _settle(axes)
+        settle(axes)
     return axes.figure.figure
 
 
