@@ -12,7 +12,8 @@ from typing import NoReturn
 
 from cyclopts import CycloptsError
 
-from tutelage.cli.commands import app
+from tutelage.cli import commands, reproduction  # noqa: F401 - they register with the application
+from tutelage.cli.application import app
 
 __all__ = ["app", "main"]
 
