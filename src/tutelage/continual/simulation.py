@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from tutelage.continual.engines import Chain, Weights
 from tutelage.continual.ode import times_of
+from tutelage.continual.phased import Setup
 from tutelage.continual.phases import Phase, Resolved, resolve
 from tutelage.continual.protocol import anchored
 from tutelage.continual.record import errors_of, labelled
@@ -111,14 +112,10 @@ def simulate(
     begin = _beginning(engine, state, N, weights)
     targets = np.round(times * N).astype(np.int64)
     bound = BOUND * max(1.0, np.abs(state.Q).max(), np.abs(state.heads).max())
-    resolved = rule.resolved
-
-    def made(index: int) -> Chain | Weights:
-        if engine == "chain":
-            return Chain(resolved, state, several, kept, N, seed, index)
-        return Weights(resolved, state, several, kept, N, seed, index, begin)
-
-    engines = [made(index) for index in range(replicas)]
+    setup = Setup(rule.resolved, state, several, kept, N, seed)
+    engines: list[Chain | Weights] = [
+        Chain(setup, index) if engine == "chain" else Weights(setup, index, begin) for index in range(replicas)
+    ]
     runs = [Run(range(i, i + 1), targets, Alone(engine), bound) for i, engine in enumerate(engines)]
     with progress_bar("SGD", float(replicas * targets[-1]), progress) as bar:
         failure = run_all(runs, bar.update, None)
