@@ -414,7 +414,7 @@ def test_spectra_that_cannot_be_drawn_are_refused():
     refused("positive", plot.spectrum, [-1.0], log=True)
     refused("are 0 and 0", plot.spectrum, {})
     refused("NaN", plot.spectrum, [np.nan])
-    refused("Axes", plot.spectrum, [1.0], ax=3)
+    refused("matplotlib axes", plot.spectrum, [1.0], ax=3)
 
 
 def test_minima_are_counted_in_the_picture():

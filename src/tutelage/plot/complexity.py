@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tutelage.errors import refuse
-from tutelage.plot.look import DARK, colours_of, mark, settle, single, style
+from tutelage.plot.look import DARK, colours_of, drawing, mark
 
 __all__ = ["complexity"]
 
@@ -40,13 +39,10 @@ def complexity(ds: xarray.Dataset, *, train: bool = False, ax: Axes | None = Non
         raise refuse("ds", "be a dataset of tl.complexity.Tracker", f"is {type(ds).__name__} without {missing[0]}")
     if train and "I_train" not in ds:
         raise refuse("train", "be False for a tracker without training samples", "is True")
-    if ax is not None and not isinstance(ax, Axes):
-        raise refuse("ax", "be matplotlib axes", f"is {type(ax).__name__}")
     shown = ds.sel(step=ds.step > 0)
     if not shown.sizes["step"]:
         raise refuse("ds", "hold a step > 0", "holds none")
-    with style() if ax is None else nullcontext():
-        axes = single(title) if ax is None else ax
+    with drawing(ax, title) as axes:
         _curve(axes, shown, "I", color=DARK)
         if train:
             _curve(axes, shown, "I_train", color=DARK, ls=":")
@@ -55,9 +51,7 @@ def complexity(ds: xarray.Dataset, *, train: bool = False, ax: Axes | None = Non
             _curve(axes, one, "mu", color=colour)
             axes.axhline(float(one.I_simpler.mean()), color=colour, ls="--", lw=0.7)
         axes.set(xscale="log", xlabel="steps of training", ylabel="bits")
-        axes.set_title(axes.get_title() if title is None else title)
         axes.legend(handles=_handles(shown, train), frameon=True, framealpha=0.8, edgecolor="none")
-        settle(axes)
     return axes.figure.figure
 
 

@@ -6,7 +6,6 @@ Time :math:`\alpha = \mathrm{steps}/N` is on a logarithmic axis: what stands at 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import xarray
@@ -16,7 +15,7 @@ from matplotlib.patches import Patch
 
 from tutelage.errors import refuse
 from tutelage.plot.elements import check_dataset, draw, draw_elements, unit_keys
-from tutelage.plot.look import ALPHA, DARK, PALETTE, WIDTH, Picture, colours_of, mark, settle, single, style
+from tutelage.plot.look import ALPHA, DARK, PALETTE, WIDTH, Picture, colours_of, drawing, mark, settle, style
 
 __all__ = ["learning_curve", "order_parameters"]
 
@@ -52,14 +51,10 @@ def learning_curve(
         raise refuse("ode, sim", "hold at least one dataset", "are empty")
     if not set(names) <= set(every) or len(set(names)) < len(names):
         raise refuse("labels", "name each dataset differently", f"are {names}")
-    if ax is not None and not isinstance(ax, Axes):
-        raise refuse("ax", "be matplotlib axes", f"is {type(ax).__name__}")
     shared, named = {*theory} & {*simulation} - {""}, [label for label in every if label]
     colours = {"": DARK if named else PALETTE[0], **dict(zip(named, colours_of(len(named)), strict=True))}
-    with style() if ax is None else nullcontext():
-        axes = single(title) if ax is None else ax
+    with drawing(ax, title) as axes:
         axes.set(xscale="log", yscale="log", xlabel=ALPHA, ylabel=r"generalisation error $\epsilon_g$")
-        axes.set_title(axes.get_title() if title is None else title)
         for key, ds in theory.items():
             draw(axes, ds, "eg", (), False, color=colours[key], label=key or "theory")
         for key, ds in simulation.items():
@@ -69,7 +64,6 @@ def learning_curve(
         kinds += [Patch(label=label, color=DARK, alpha=0.15, linewidth=0) for label in bands]
         handles = axes.get_legend_handles_labels()[0] + kinds
         axes.legend(handles=handles, ncols=1 + (len(handles) > 6))
-        settle(axes)
     return axes.figure.figure
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -97,6 +98,19 @@ def save(fig: Figure, path: str | Path) -> Path:
 def colours_of(n: int) -> list[Any]:
     """Return n colours: the palette while it lasts, else a ramp."""
     return list(PALETTE[:n]) if n <= len(PALETTE) else list(matplotlib.colormaps["viridis"](np.linspace(0, 0.9, n)))
+
+
+@contextmanager
+def drawing(ax: Any, title: str | None, *, box: bool = False) -> Iterator[Axes]:
+    """Give axes to draw on: the given ones, which keep their look, or those of a new picture, with room for a `box`."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise refuse("ax", "be matplotlib axes", f"is {type(ax).__name__}")
+    with style() if ax is None else nullcontext():
+        if ax is None:
+            ax = Picture(layout="constrained").add_subplot() if box else single(title)
+        ax.set_title(ax.get_title() if title is None else title)
+        yield ax
+        settle(ax)
 
 
 def single(title: str | None) -> Axes:
