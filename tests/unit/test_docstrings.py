@@ -52,6 +52,28 @@ def test_every_argument_is_documented(name: str) -> None:
     assert undocumented(found(name)) == []
 
 
+def methods() -> list[tuple[str, str]]:
+    """Return the public methods that public classes define themselves."""
+    classes = {name: found(name) for name in PUBLIC if inspect.isclass(found(name))}
+    return [
+        (name, each)
+        for name, thing in classes.items()
+        if not issubclass(thing, BaseException)
+        for each, method in vars(thing).items()
+        if not each.startswith("_") and inspect.isfunction(getattr(method, "__func__", method))
+    ]
+
+
+@pytest.mark.parametrize(("name", "method"), methods())
+def test_every_argument_of_a_method_is_named(name: str, method: str) -> None:
+    """In the method's own docstring, or in that of its class where all methods share an argument."""
+    thing = found(name)
+    function = getattr(thing, method)
+    text = f"{inspect.getdoc(function)}\n{inspect.getdoc(thing)}"
+    arguments = [each for each in inspect.signature(function).parameters if each != "self"]
+    assert [each for each in arguments if not re.search(rf"\b{each}\b", text)] == []
+
+
 def test_the_page_is_read() -> None:
     assert {"tutelage.solve", "tutelage.plot.save", "tutelage.landscape.MLP", "tutelage.phase.trace"} <= set(PUBLIC)
     assert len(PUBLIC) > 200

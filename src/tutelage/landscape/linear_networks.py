@@ -78,6 +78,8 @@ class LinearLaw:
 
     Notes
     -----
+    In the methods `x` are eigenvalues, an array of any shape, and `seed` is that of what is drawn.
+
     Setting: Couto, Mourao, Figueiredo & Ribeiro, arXiv:2512.15606.
 
     Examples
@@ -148,7 +150,7 @@ class LinearLaw:
         return self._convolved(x, self._chi.cdf)
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return `count` independent draws from the law."""
+        """Return `count` independent draws from the law, shape (count,)."""
         MP = self.MP.sample(count, seed)
         return MP + self.variances[1] * np.random.default_rng((seed, 1)).chisquare(self.hidden, count)
 
@@ -197,6 +199,11 @@ class LinearLaw:
 
         L is averaged over starts (as in :meth:`mean_loss`) and over the Marchenko-Pastur law of one network, its
         logarithm over :math:`|W_2|^2 \sim s_2^2 \chi^2_{N_h}`.
+
+        Parameters
+        ----------
+        time, eps
+            As of :meth:`mean_loss`.
         """
         s, (x, w) = _twice(time)[..., None], self.MP.rule
         least = x[w > 0].min()

@@ -53,6 +53,11 @@ class MLP:
     ArgumentError
         For a layer that cannot be; the message names it.
 
+    Notes
+    -----
+    In every method `p` are the parameters, shape (size,), and `x` the inputs, shape (N, inputs); `y` and `weights` are
+    those of :meth:`on`.
+
     Examples
     --------
     >>> net = MLP(inputs=2, layers=[(3, "softplus", True), (1, "linear", True)])
@@ -160,7 +165,14 @@ class MLP:
         return {"inputs": self.inputs, "layers": layers, "half": self.half, "loss": self.loss_name}
 
     def init(self, seed: int = 0, scale: float = 1.0) -> np.ndarray:
-        """Return random parameters: normal weights of variance scale^2 2 / (inputs + units) (Glorot), biases zero."""
+        """Return random parameters (size,): normal weights of variance scale^2 2 / (inputs + units), biases zero.
+
+        Parameters
+        ----------
+        seed : int
+        scale : float
+            Times the standard deviation of Glorot.
+        """
         rng = np.random.default_rng(check_count("seed", seed, minimum=0))
         scale = check_number("scale", scale, minimum=0)
         return self.pack(

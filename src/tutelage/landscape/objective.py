@@ -87,6 +87,10 @@ class Sum:
     ArgumentError
         For what is no objective, and for sizes that differ.
 
+    Notes
+    -----
+    In every method `p` are the parameters, shape (size,).
+
     Examples
     --------
     >>> from tutelage.landscape import MLP, NormBarrier

@@ -82,6 +82,10 @@ class Merge(_Penalty):
         Units i and j.
     strength : float
         lambda >= 0.
+
+    Notes
+    -----
+    In every method `p` are the parameters, shape (net.size,).
     """
 
     net: MLP
