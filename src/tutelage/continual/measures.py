@@ -49,6 +49,7 @@ def forgetting(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scal
 
     Examples
     --------
+    >>> from tutelage import OnlineSGD
     >>> from tutelage.continual import MultiTask, Phase, solve, two_teachers
     >>> start = MultiTask.random(2, two_teachers(dim=500), std=0.1)
     >>> ds = solve(OnlineSGD(lr=1.0, train="both"), start, [Phase(0, 50), Phase(1, 50)])
