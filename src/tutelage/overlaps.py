@@ -156,7 +156,7 @@ class Overlaps:
         """Return the overlaps of `students` and `teachers` weight vectors drawn from N(0, 1) in `dim` dimensions.
 
         Off-diagonal entries are of order 1/sqrt(dim); v = v_star = 1. Beyond 10^6 components in all, the overlaps are
-        drawn in place of the weights, from the Wishart law that they have.
+        drawn in place of the weights, from the Wishart law that they have. `seed` is that of the draw.
         """
         K, M = check_count("students", students), check_count("teachers", teachers)
         N, rng = check_count("dim", dim, floats=True), np.random.default_rng(check_count("seed", seed, minimum=0))

@@ -98,7 +98,24 @@ def stored(ds: xarray.Dataset, *names: str) -> list[np.ndarray]:
 
 
 def state_at(ds: xarray.Dataset, alpha: float) -> Overlaps:
-    """Return the state of `ds` at the stored time nearest to `alpha`; the mean over replicas for a simulation."""
+    """Return the state of `ds` at the stored time nearest to `alpha`; the mean over replicas for a simulation.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Of :func:`tutelage.solve` or :func:`tutelage.simulate`.
+    alpha : float
+        Time, steps / N.
+
+    Returns
+    -------
+    Overlaps
+
+    Raises
+    ------
+    ArgumentError
+        For another dataset, and a state that is not known there (NaN).
+    """
     _check_variables(ds, ("Q", "R", "T", "v", "v_star", "alpha"))
     at = ds.sel(alpha=check_number("alpha", alpha), method="nearest")
     Q, R, v = (at[name].mean("replica").values if "replica" in at.dims else at[name].values for name in ("Q", "R", "v"))
@@ -113,7 +130,25 @@ def _check_variables(ds: Any, names: tuple[str, ...]) -> None:
 
 
 def save(ds: xarray.Dataset, path: str | os.PathLike) -> Path:
-    """Write a dataset to a NetCDF file (HDF5) and return its path; an existing file is replaced in one move."""
+    """Write a dataset to a NetCDF file (HDF5) and return its path; an existing file is replaced in one move.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+    path : path
+        In a folder that exists.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ArgumentError
+        For what is no dataset, and a path that names no file.
+    OSError
+        When it cannot be written; what was there is still there.
+    """
     if not hasattr(ds, "to_netcdf"):
         raise refuse("ds", "be a dataset", f"is {type(ds).__name__}")
     if not isinstance(path, (str, os.PathLike)):
@@ -137,7 +172,22 @@ def save(ds: xarray.Dataset, path: str | os.PathLike) -> Path:
 
 
 def load(path: str | os.PathLike) -> xarray.Dataset:
-    """Read a dataset written by :func:`save`, whole, and close the file."""
+    """Read a dataset written by :func:`save`, whole, and close the file.
+
+    Parameters
+    ----------
+    path : path
+        A NetCDF file.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such file, or it cannot be read.
+    """
     import xarray
 
     if not isinstance(path, (str, os.PathLike)) or not os.path.isfile(path):

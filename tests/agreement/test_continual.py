@@ -118,9 +118,13 @@ def test_phases_end_early_at_the_same_error():
     protocol = [Phase(0, 30.0, until=0.02), Phase(1, 10.0), Phase(0, 5.0)]
     ode = solve(RULE, state, protocol, [2, 10, 40])
     sim = simulate(RULE, state, protocol, [2, 10, 40], dim=50_000, replicas=2, progress=False)
-    assert ode.alpha.values.tolist() == [2, 10]  # all has ended before 40
+    assert ode.alpha.values.tolist() == sim.alpha.values.tolist() == [2, 10, 40]
+    assert ode.phase.values.tolist() == sim.phase.values.tolist()
+    assert furthest(sim.isel(alpha=slice(2)), ode.isel(alpha=slice(2))) < 0.03
     assert np.abs(sim.switch.mean("replica") - ode.switch).max() < 0.2
-    assert np.isnan(sim.eg[:, 2]).all()
+    for name in ("eg", "Q", "R", "heads"):  # all has ended before 40
+        assert np.isnan(sim[name][:, 2]).all()
+        assert np.isnan(ode[name][2]).all()
     end = float(ode.switch[0])
     assert abs(float(solve(RULE, state, protocol, [end]).eg[0, 0]) - 0.02) < 1e-6
 

@@ -52,7 +52,7 @@ def gap(rule, phase, here, holds=(), accuracy=1e-10):
     """Largest difference between the compiled velocity and the definition, relative to the largest entry."""
     from importlib import import_module
 
-    (resolved,) = resolve(rule, phase, here.tasks, here.students)
+    (resolved,) = resolve(rule, phase, here)
     name = way(rule)
     kernel = getattr(import_module(f"tutelage.continual.kernels.{name}"), f"{name}_tasks")
     model, y = model_of(rule, resolved, here, list(holds), accuracy), vector_of(here)
@@ -108,7 +108,7 @@ def test_a_snapshot_is_a_row_of_its_own():
 
     rule = tl.OnlineSGD("erf", **RATES)
     here = with_snapshot(state(snapshots=0))
-    (resolved,) = resolve(rule, Phase(1, 1.0), 2, 3)
+    (resolved,) = resolve(rule, Phase(1, 1.0), here)
     free = right_hand_side(rule, resolved, here)
     held = right_hand_side(rule, resolved, here, [Hold(3, np.array([1.0, 2.0, 0.5]))])
     for one, other in zip(free, held, strict=True):

@@ -214,6 +214,7 @@ def test_merge_is_half_the_squared_distance():
 ONE = MLP(2, [(3, "tanh", True), (1, "linear", True)])
 CLASSES = MLP(2, [(3, "tanh", True), (3, "softmax", True)])
 P = ONE.init(seed=0)
+DATA = ONE.on([[0.0, 0.0]], [0.0])
 
 
 @pytest.mark.parametrize(
@@ -244,6 +245,9 @@ P = ONE.init(seed=0)
         (lambda: Sum(ONE.on([[0.0, 0.0]], [0.0]), NormBarrier(3, 1.0)), "`parts` must"),
         (lambda: tl.landscape.minimise(ONE, P), "`objective` must be an objective"),
         (lambda: ONE.init(scale=np.nan), "`scale` must be a finite number"),
+        (lambda: tl.landscape.descend(DATA, P[1:], 10, lr=0.1), r"`p0` must have shape \(13,\)"),
+        (lambda: tl.landscape.descend(DATA, P, 10, lr=0.1, max_seconds=-1), "`max_seconds` must be"),
+        (lambda: tl.landscape.flow(DATA, P, 1.0, max_seconds=np.nan), "`max_seconds` must be"),
         (
             lambda: tl.landscape.descend(ONE.on([[0.0, 0.0]], [0.0]), P, 10, lr=0.1, keep=[5, 20]),
             "`keep` must be steps up to .* 10",

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
-
-from tutelage.papers import Reproduction, catalogue
-from tutelage.plot import save as save_picture
-from tutelage.results import load, save
+from figures import BOTH, assert_can_be_kept, assert_catalogue_has, figure
 
 NAMES = ["flow-methods", "fixed-points", "loss-against-gradient", "sample-size", "derivative-times"]
-BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
-
-
-@cache
-def made(name: str, quick: bool) -> Reproduction:
-    return catalogue()[f"brea2023/{name}"].run(quick=quick)
+made = partial(figure, "brea2023")
 
 
 def test_catalogue_has_every_figure():
-    assert [name for name in catalogue() if name.startswith("brea2023/")] == [f"brea2023/{name}" for name in NAMES]
+    assert_catalogue_has("brea2023", NAMES)
 
 
 @BOTH
@@ -87,7 +79,4 @@ def test_times_are_those_of_the_ways_that_are_there(quick):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_data_and_pictures_can_be_kept(name, tmp_path):
-    found = made(name, True)
-    assert save_picture(found.figure, tmp_path / "figure.png").stat().st_size > 5000
-    for label, ds in found.datasets.items():
-        assert load(save(ds, tmp_path / f"{label}.nc")).identical(ds)
+    assert_can_be_kept(made(name, True), tmp_path)

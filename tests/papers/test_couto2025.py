@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 
 import numpy as np
 import pytest
-
-from tutelage.papers import Reproduction, catalogue
-from tutelage.plot import save as save_picture
-from tutelage.results import load, save
+from figures import BOTH, assert_can_be_kept, assert_catalogue_has, figure
 
 NAMES = [
     "linear-spectra",
@@ -20,16 +17,11 @@ NAMES = [
     "loss-prediction",
     "annealed-quenched",
 ]
-BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
-
-
-@cache
-def made(name: str, quick: bool) -> Reproduction:
-    return catalogue()[f"couto2025/{name}"].run(quick=quick)
+made = partial(figure, "couto2025")
 
 
 def test_catalogue_has_every_figure():
-    assert [name for name in catalogue() if name.startswith("couto2025/")] == [f"couto2025/{name}" for name in NAMES]
+    assert_catalogue_has("couto2025", NAMES)
 
 
 @BOTH
@@ -119,11 +111,5 @@ def test_annealed_and_quenched_averages_part(quick):
 
 @BOTH
 @pytest.mark.parametrize("name", NAMES)
-def test_figures_can_be_saved(name, quick, tmp_path):
-    result = made(name, quick)
-    for i, ds in enumerate(result.datasets.values()):
-        save(ds, tmp_path / f"{i}.nc")
-        assert load(tmp_path / f"{i}.nc").equals(ds)
-    assert save_picture(result.figure, tmp_path / "figure.png").stat().st_size > 10_000
-    assert result.summary
-    assert all(isinstance(value, float) and np.isfinite(value) for value in result.summary.values())
+def test_data_and_pictures_can_be_kept(name, quick, tmp_path):
+    assert_can_be_kept(made(name, quick), tmp_path)

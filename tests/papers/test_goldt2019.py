@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figures import assert_can_be_kept, assert_catalogue_has, figure
 
 from tutelage.papers import Reproduction, catalogue
-from tutelage.plot import save as save_picture
-from tutelage.results import load, save
 
 NAMES = [
     "learning-curves",
@@ -26,7 +25,7 @@ NAMES = [
 
 
 def full(name: str) -> Reproduction:
-    return catalogue()[f"goldt2019/{name}"].run()
+    return figure("goldt2019", name, quick=False)
 
 
 def increases(values, margin: float = 1.0) -> bool:
@@ -40,7 +39,7 @@ def relative(values, reference) -> float:
 
 
 def test_catalogue_has_every_figure():
-    assert [name for name in catalogue() if name.startswith("goldt2019/")] == [f"goldt2019/{name}" for name in NAMES]
+    assert_catalogue_has("goldt2019", NAMES)
 
 
 def test_smallest_figure_runs_and_can_be_saved(tmp_path):
@@ -48,22 +47,15 @@ def test_smallest_figure_runs_and_can_be_saved(tmp_path):
     errors = made.datasets["errors"]
     assert increases(errors["ode"])
     assert relative(errors["ode"], errors["theory"]) < 0.01
-    save(errors, tmp_path / "errors.nc")
-    assert load(tmp_path / "errors.nc").equals(errors)
-    assert save_picture(made.figure, tmp_path / "figure.png").stat().st_size > 10_000
-    assert all(np.isfinite(value) for value in made.summary.values())
+    assert_can_be_kept(made, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_quick_version_is_the_same_figure(name, tmp_path):
-    made = catalogue()[f"goldt2019/{name}"].run(quick=True)
-    for label, ds in made.datasets.items():
-        assert ds["T" if "T" in ds else next(iter(ds))].size
-        save(ds, tmp_path / f"{label.replace(' ', '_')}.nc")
-    save_picture(made.figure, tmp_path / "figure.png")
-    assert made.summary
-    assert all(isinstance(value, float) and np.isfinite(value) for value in made.summary.values())
+    made = figure("goldt2019", name, quick=True)
+    assert all(ds["T" if "T" in ds else next(iter(ds))].size for ds in made.datasets.values())
+    assert_can_be_kept(made, tmp_path)
 
 
 @pytest.mark.slow

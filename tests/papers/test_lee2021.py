@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 
 import numpy as np
 import pytest
+from figures import BOTH, assert_can_be_kept, assert_catalogue_has, figure
 
-from tutelage.papers import Reproduction, catalogue
 from tutelage.papers.lee2021 import wide
-from tutelage.plot import save as save_picture
-from tutelage.results import load, save
 
 NAMES = ["through-the-switch", "feature-similarity", "similarity-maps"]
-BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
-
-
-@cache
-def made(name: str, quick: bool) -> Reproduction:
-    return catalogue()[f"lee2021/{name}"].run(quick=quick)
+made = partial(figure, "lee2021")
 
 
 def test_catalogue_has_every_figure():
-    assert [name for name in catalogue() if name.startswith("lee2021/")] == [f"lee2021/{name}" for name in NAMES]
+    assert_catalogue_has("lee2021", NAMES)
 
 
 @BOTH
@@ -114,7 +107,4 @@ def test_wide_teachers_have_exactly_the_similarities_asked_for(feature, readout)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_data_and_pictures_can_be_kept(name, tmp_path):
-    found = made(name, True)
-    assert save_picture(found.figure, tmp_path / "figure.png").stat().st_size > 5000
-    for label, ds in found.datasets.items():
-        assert load(save(ds, tmp_path / f"{label}.nc")).identical(ds)
+    assert_can_be_kept(made(name, True), tmp_path)

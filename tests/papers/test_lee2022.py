@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 
 import numpy as np
 import pytest
-
-from tutelage.papers import Reproduction, catalogue
-from tutelage.plot import save as save_picture
-from tutelage.results import load, save
+from figures import BOTH, assert_can_be_kept, assert_catalogue_has, figure
 
 NAMES = [
     "node-reuse",
@@ -19,16 +16,11 @@ NAMES = [
     "replay-period",
     "interventions",
 ]
-BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
-
-
-@cache
-def made(name: str, quick: bool) -> Reproduction:
-    return catalogue()[f"lee2022/{name}"].run(quick=quick)
+made = partial(figure, "lee2022")
 
 
 def test_catalogue_has_every_figure():
-    assert [name for name in catalogue() if name.startswith("lee2022/")] == [f"lee2022/{name}" for name in NAMES]
+    assert_catalogue_has("lee2022", NAMES)
 
 
 @BOTH
@@ -130,7 +122,4 @@ def test_interventions_keep_the_first_task_and_a_copied_head_takes_the_maximum_a
 
 @pytest.mark.parametrize("name", NAMES)
 def test_data_and_pictures_can_be_kept(name, tmp_path):
-    found = made(name, True)
-    assert save_picture(found.figure, tmp_path / "figure.png").stat().st_size > 5000
-    for label, ds in found.datasets.items():
-        assert load(save(ds, tmp_path / f"{label}.nc")).identical(ds)
+    assert_can_be_kept(made(name, True), tmp_path)

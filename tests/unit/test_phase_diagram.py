@@ -12,8 +12,7 @@ from matplotlib.colors import LogNorm, Normalize
 
 import tutelage as tl
 from tutelage.errors import ArgumentError
-from tutelage.plot import phase_diagram
-from tutelage.plot.curves import DARK
+from tutelage.plot import DARK, phase_diagram
 
 
 def grid(values: np.ndarray) -> xarray.Dataset:

@@ -17,7 +17,8 @@ from typing import NoReturn
 
 from cyclopts import CycloptsError, UnusedCliTokensError
 
-from tutelage.cli.commands import app
+from tutelage.cli import commands, reproduction  # noqa: F401 - they register with the application
+from tutelage.cli.application import app
 
 __all__ = ["app", "main"]
 

@@ -40,6 +40,10 @@ class ConvolutionalNetwork:
         Units.
     classes : int
 
+    Notes
+    -----
+    In the methods `p` are the parameters, shape (size,), and `seed` is that of what is drawn.
+
     Examples
     --------
     >>> net = ConvolutionalNetwork(side=8, filters=(4, 4), dense=(16,))

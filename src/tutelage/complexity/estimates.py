@@ -62,7 +62,25 @@ def bootstrap(measure: Measure, *labels: Any, draws: int = 200, seed: int = 0, *
 
 
 def standard_error(measure: Measure, *labels: Any, draws: int = 200, seed: int = 0, **options: Any) -> float:
-    """Return the standard error of a measure: the standard deviation of its :func:`bootstrap` (same arguments).
+    """Return the standard error of a measure: the standard deviation of its :func:`bootstrap`.
+
+    Parameters
+    ----------
+    measure, *labels, **options
+        As of :func:`bootstrap`.
+    draws : int
+        At least 2.
+    seed : int
+
+    Returns
+    -------
+    float
+        In bits, with the denominator draws - 1.
+
+    Raises
+    ------
+    ArgumentError
+        As of :func:`bootstrap`, and for fewer draws.
 
     Examples
     --------
@@ -72,6 +90,7 @@ def standard_error(measure: Measure, *labels: Any, draws: int = 200, seed: int =
     >>> 0.02 < standard_error(mutual_information, f, y) < 0.10
     True
     """
+    check_count("draws", draws, minimum=2)
     return float(bootstrap(measure, *labels, draws=draws, seed=seed, **options).std(ddof=1))
 
 

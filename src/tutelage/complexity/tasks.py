@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage import data
-from tutelage.errors import check_array, check_count, check_number, check_vector, refuse
+from tutelage.errors import check_array, check_count, check_number, check_type, check_vector, refuse
 
 __all__ = ["Task", "digits", "halfspace", "mnist", "sinusoid", "with_label_noise"]
 
@@ -88,7 +88,33 @@ def sinusoid(samples: int = 20_000, test: int = 20_000, *, dim: int = 5, frequen
 
 
 def halfspace(samples: int = 1000, test: int = 20_000, *, dim: int = 20, seed: int = 0) -> Task:
-    r"""Return a linear boundary, :math:`y = [w \cdot x > 0]`, of N(0, 1) inputs in `dim` dimensions."""
+    r"""Return a linear boundary, :math:`y = [w \cdot x > 0]`, of N(0, 1) inputs in `dim` dimensions.
+
+    The direction of w is random, too.
+
+    Parameters
+    ----------
+    samples, test : int
+        How many to train on, and how many more to test on.
+    dim : int
+        Inputs.
+    seed : int
+        Of direction and inputs.
+
+    Returns
+    -------
+    Task
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument that is not a count.
+
+    Examples
+    --------
+    >>> halfspace(100, 50)
+    Task(half-space in 20 dimensions: 100 samples of 20 inputs, 50 to test)
+    """
     rng = np.random.default_rng(check_count("seed", seed, minimum=0))
     w = rng.normal(size=check_count("dim", dim))
     x = rng.normal(size=(check_count("samples", samples) + check_count("test", test), dim))
@@ -99,7 +125,33 @@ def with_label_noise(task: Task, share: float, seed: int = 0) -> Task:
     """Return a task of two classes whose training labels are turned over for this share of samples, exactly.
 
     Test labels stay as they are.
+
+    Parameters
+    ----------
+    task : Task
+    share : float
+        From 0 to 1, rounded to whole samples.
+    seed : int
+        Of which samples these are.
+
+    Returns
+    -------
+    Task
+        The same inputs; the share stands in the name.
+
+    Raises
+    ------
+    ArgumentError
+        For another share, or a task of more classes.
+
+    Examples
+    --------
+    >>> clean = halfspace(100, 50)
+    >>> noisy = with_label_noise(clean, 0.1)
+    >>> int((noisy.y != clean.y).sum()), bool((noisy.y_test == clean.y_test).all())
+    (10, True)
     """
+    check_type("task", task, Task)
     part = check_number("share", share, minimum=0)
     if part > 1 or task.classes != 2:
         raise refuse("share", "be at most 1, of a task of two classes", f"is {part:g}, of {task.classes} classes")
@@ -132,7 +184,29 @@ def digits(first: ArrayLike = (0, 1, 2, 3, 4), held_out: float = 0.45, seed: int
 
 
 def mnist(first: ArrayLike = (0, 1, 2, 3, 4), held_out: float = 0.4, seed: int = 0) -> Task:
-    """Return the 5,000 MNIST digits that :func:`tutelage.data.mnist` finds, as :func:`digits`; pixels over 255."""
+    """Return the 5,000 MNIST digits that :func:`tutelage.data.mnist` finds, as :func:`digits`; pixels over 255.
+
+    Parameters
+    ----------
+    first : sequence of int
+        Digits of label 0; the others have label 1.
+    held_out : float
+        Share to test on.
+    seed : int
+        Of the split.
+
+    Returns
+    -------
+    Task
+        784 inputs, each of mean 0 over the training samples.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument.
+    ModuleNotFoundError
+        Without the package that holds the images; the message says how to install it.
+    """
     return _images(data.mnist(standardise=None), first, held_out, seed, 255.0)
 
 

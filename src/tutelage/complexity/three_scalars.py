@@ -199,8 +199,32 @@ def largest_margin(noise: float, strength: float) -> float:
 
     With all margins 1, :math:`w_0 = (1 - 2p) / (1 + \rho^2/n)` has the least norm,
     :math:`|w|^2 = w_0^2 + [(1 - p)(1 - w_0)^2 + p (1 + w_0)^2]\, n/\rho^2`. It is positive for p < 1/2.
+
+    Parameters
+    ----------
+    noise : float
+        p, from 0 to 1.
+    strength : float
+        :math:`\rho^2 / n` > 0.
+
+    Returns
+    -------
+    float
+        Between -1 and 1.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument.
+
+    Examples
+    --------
+    >>> round(largest_margin(0.1, 1.0), 4), largest_margin(0.5, 1.0)
+    (0.4851, 0.0)
     """
     p, ratio = check_number("noise", noise, minimum=0), check_number("strength", strength, minimum=0, strict=True)
+    if p > 1:
+        raise refuse("noise", "be a share of the samples, from 0 to 1", f"is {p:g}")
     w0 = (1 - 2 * p) / (1 + ratio)
     rest = ((1 - p) * (1 - w0) ** 2 + p * (1 + w0) ** 2) / ratio
     return float(w0 / np.sqrt(w0**2 + rest))

@@ -56,7 +56,7 @@ class Tracker:
     simpler : mapping of name to classifier, or sequence of classifiers, optional
         Simpler classifiers, each an object with ``predict(x)``, a function of x, or the predicted labels (N,). Scores
         (N, classes) count as the index of the largest. Information does not ask how labels are named; ``accuracy``
-        does: for scores, `y` should be 0, 1, ...
+        does: where the tracked model gives scores, labels must be 0, 1, ..., classes - 1.
     train : (x, y), optional
         Samples of the training, for the same measures on them.
     at : array, optional
@@ -124,9 +124,10 @@ class Tracker:
             return
         if self._steps and number <= self._steps[-1]:
             raise refuse("step", f"be larger than the last one, {self._steps[-1]:g}", f"is {number:g}")
-        labels = predicted(model, self.x, len(self.y))
+        labels = predicted(model, self.x, len(self.y), names=self.y)
         if self.train is not None:
-            self._train_labels.append(predicted(model, self.train[0], len(self.train[1]), train=True))
+            x, y = self.train
+            self._train_labels.append(predicted(model, x, len(y), train=True, names=y))
         self._labels.append(labels)
         self._steps.append(number)
 
@@ -236,26 +237,47 @@ class Tracker:
         }
 
 
-def predicted(model: Any, x: Any, samples: int, name: str = "model", *, train: bool = False) -> np.ndarray:
+def predicted(
+    model: Any, x: Any, samples: int, name: str = "model", *, train: bool = False, names: np.ndarray | None = None
+) -> np.ndarray:
     """Return the labels (samples,) of a classifier: an object with ``predict``, a function, or the labels themselves.
 
-    Scores (samples, classes) become the index of the largest.
+    Scores (samples, classes) become the index of the largest, refused if it cannot be one of `names`, the true labels.
     """
     predict = getattr(model, "predict", model)
     if callable(predict):
         if x is None:
             raise refuse("x", f"be inputs, for a {name} that predicts from them", "is None")
-        predict = predict(x)
+        predict = _called(predict, x, name)
     elif train:
         raise refuse(name, "predict from inputs where `train` is given, not be labels", f"is {type(model).__name__}")
     labels = np.array(predict)
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "iuf":
         codes(scores=labels.ravel())  # finite
+        _check_names(names, labels.shape[1])
         labels = labels.argmax(1)
     if labels.shape != (samples,):
         raise refuse(name, f"give labels ({samples},) or scores ({samples}, classes)", f"gives shape {labels.shape}")
     codes(predictions=labels)
     return labels
+
+
+def _called(predict: Any, x: Any, name: str) -> Any:
+    """Return predict(x), or refuse a classifier of scikit-learn's that is not fitted."""
+    try:
+        return predict(x)
+    except ValueError as error:
+        if type(error).__name__ != "NotFittedError":
+            raise
+        raise refuse(name, "be fitted first, as by fit(x, y)", "is not") from None
+
+
+def _check_names(names: np.ndarray | None, classes: int) -> None:
+    """Refuse labels that no index of a score equals: how often the two agree would mean nothing."""
+    if names is None or (names.dtype.kind not in "SU" and np.isin(names, np.arange(classes)).all()):
+        return
+    must = f"be integers from 0 to {classes - 1} for a model of {classes} scores (np.unique(y, return_inverse=True)[1])"
+    raise refuse("y", must, f"holds {sorted(set(names.tolist()), key=str)[:3]}")
 
 
 def gather(runs: Mapping[Any, xarray.Dataset] | Sequence[xarray.Dataset]) -> xarray.Dataset:

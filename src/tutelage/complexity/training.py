@@ -141,6 +141,29 @@ def linear_classifier(task: Task, penalty: float = 1.0, labels: ArrayLike | None
 
 
 def steps_to_record(steps: int, points: int = 40) -> np.ndarray:
-    """Return about so many whole numbers of steps from 0 to `steps`, evenly in their logarithm."""
+    """Return about so many whole numbers of steps from 0 to `steps`, evenly in their logarithm.
+
+    Parameters
+    ----------
+    steps : int
+        The last one, >= 1.
+    points : int
+        How many at most, next to 0; small ones that fall together count once.
+
+    Returns
+    -------
+    array of int, shape (at most points + 1,)
+        Rising: 0, 1, ..., `steps`.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument that is not a count.
+
+    Examples
+    --------
+    >>> steps_to_record(1000, points=7)
+    array([   0,    1,    3,   10,   32,  100,  316, 1000])
+    """
     last = check_count("steps", steps)
     return np.unique(np.concatenate(([0], np.geomspace(1, last, check_count("points", points)).round().astype(int))))

@@ -6,22 +6,13 @@ from tutelage.continual.control import OptimalProtocol, optimal_protocol
 from tutelage.continual.images import data_mixing
 from tutelage.continual.importance import importance
 from tutelage.continual.interventions import Consolidation, Restart
-from tutelage.continual.measures import (
-    displacement,
-    equal_competence,
-    forgetting,
-    mask_importance,
-    node_fisher,
-    norm_entropy,
-    reuse_fraction,
-    summary,
-    transfer,
-)
+from tutelage.continual.measures import equal_competence, forgetting, summary, transfer
 from tutelage.continual.ode import solve
 from tutelage.continual.phases import Phase
 from tutelage.continual.simulation import simulate
 from tutelage.continual.state import MultiTask
 from tutelage.continual.teachers import Teachers, teachers, two_teachers
+from tutelage.continual.units import displacement, mask_importance, node_fisher, norm_entropy, reuse_fraction
 
 __all__ = [
     "Consolidation",

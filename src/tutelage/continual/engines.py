@@ -11,14 +11,13 @@ import math
 import numpy as np
 
 from tutelage.continual.interventions import Consolidation
-from tutelage.continual.phased import Phased
+from tutelage.continual.phased import Phased, Setup
 from tutelage.continual.phases import Resolved
 from tutelage.continual.state import MultiTask
 from tutelage.continual.vector import unchecked
 from tutelage.kernels.draws import new_state
 from tutelage.networks import realise
 from tutelage.online.chain import GROWTH
-from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 
 __all__ = ["Chain", "Weights"]
@@ -29,19 +28,10 @@ AHEAD = (1024, 256)  # normal and uniform numbers drawn at once, at least
 class Chain(Phased):
     """The exact chain: overlaps alone, at a cost that does not depend on N."""
 
-    def __init__(
-        self,
-        rule: OnlineSGD,
-        state: MultiTask,
-        phases: list[Resolved],
-        kept: frozenset[int],
-        dim: int,
-        seed: int,
-        index: int,
-    ) -> None:
-        super().__init__(rule, state, phases, kept, dim, seed, index)
-        student, self._F = Overlaps.unchecked(state.Q, state.R, state.T, state.heads[0], state.readouts[0]).factor()
-        self._generator = new_state(seed, (index,))[None]
+    def __init__(self, setup: Setup, index: int) -> None:
+        super().__init__(setup, index)
+        student, self._F = setup.state.overlaps(0).factor()
+        self._generator = new_state(setup.seed, (index,))[None]
         self._frame(student)
 
     def _frame(self, student: np.ndarray) -> None:
@@ -114,25 +104,13 @@ class Chain(Phased):
 class Weights(Phased):
     """Real weight vectors on fresh Gaussian inputs."""
 
-    def __init__(
-        self,
-        rule: OnlineSGD,
-        state: MultiTask,
-        phases: list[Resolved],
-        kept: frozenset[int],
-        dim: int,
-        seed: int,
-        index: int,
-        weights: tuple[np.ndarray, np.ndarray] | None = None,
-    ) -> None:
-        super().__init__(rule, state, phases, kept, dim, seed, index)
+    def __init__(self, setup: Setup, index: int, weights: tuple[np.ndarray, np.ndarray] | None = None) -> None:
+        super().__init__(setup, index)
         if weights is None:
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, 1)))
-            weights = realise(
-                Overlaps.unchecked(state.Q, state.R, state.T, state.heads[0], state.readouts[0]), dim, rng
-            )
+            rng = np.random.default_rng(np.random.SeedSequence(setup.seed, spawn_key=(index, 1)))
+            weights = realise(setup.state.overlaps(0), setup.dim, rng)
         self._W, self._W_star = (np.array(each, order="C") for each in weights)
-        self._generator = new_state(seed, (index,))
+        self._generator = new_state(setup.seed, (index,))
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def _state(self) -> MultiTask:

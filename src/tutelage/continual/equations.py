@@ -72,7 +72,24 @@ def view(state: MultiTask, task: int, input_noise: float = 0.0) -> Overlaps:
 
 
 def right_hand_side(rule: OnlineSGD, phase: Resolved, state: MultiTask, holds: list[Hold] = []) -> Velocity:  # noqa: B006
-    """Return the velocity of a state whose fixed fields are teachers and snapshots."""
+    """Return the velocity of a state whose fixed fields are teachers and snapshots.
+
+    Parameters
+    ----------
+    rule : OnlineSGD
+        Activations and batch.
+    phase : Resolved
+        Learning rates, shares of tasks, noise and decay.
+    state : MultiTask
+        Of K units and F fixed fields.
+    holds : list of Hold
+        The consolidations at work.
+
+    Returns
+    -------
+    Velocity
+        By alpha = steps / N: Q (K, K), R (K, F), heads as in the state.
+    """
     K, F, lr = state.students, state.teachers, phase.lr
     more = 1 + phase.input_noise**2
     moved = slice(K + F, K + 2 * F) if phase.input_noise else slice(K, K + F)  # fields along which weights move

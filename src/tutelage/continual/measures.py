@@ -1,4 +1,4 @@
-r"""What a run of several phases lost and gained, and which units did it: measures on the datasets of this room.
+r"""What a run of several phases lost and gained: measures on the datasets of this room.
 
 Forgetting and transfer are curves: what changed since a phase began, with :math:`\tilde s` the time of the switch,
 
@@ -8,8 +8,7 @@ Forgetting and transfer are curves: what changed since a phase began, with :math
 for the task s of the phase before and t of the phase itself, and :math:`\ell` the decimal logarithm or nothing (Lee,
 Goldt & Saxe 2021, arXiv:2107.04384). :func:`summary` makes numbers of them. All are positive where the word says so.
 
-Units are measured by what the error of a task gains when its head loses the unit (:func:`mask_importance`; Lee et al.
-2022, arXiv:2205.09029), by how far they moved, by their length. Every function keeps a leading dimension of replicas.
+Every function keeps a leading dimension of replicas.
 """
 
 from __future__ import annotations
@@ -18,26 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tutelage.continual.lookup import at_end, begin_of, checked, later, task_of, within
-from tutelage.continual.record import errors_of
+from tutelage.continual.lookup import at_end, checked, later, task_of, within
 from tutelage.continual.state import check_task
-from tutelage.errors import check_choice, check_count, check_number, check_type, refuse
-from tutelage.online.rule import OnlineSGD
+from tutelage.errors import check_choice, check_count, refuse
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = [
-    "displacement",
-    "equal_competence",
-    "forgetting",
-    "mask_importance",
-    "node_fisher",
-    "norm_entropy",
-    "reuse_fraction",
-    "summary",
-    "transfer",
-]
+__all__ = ["equal_competence", "forgetting", "summary", "transfer"]
 
 
 def forgetting(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scale: str = "log10") -> xarray.DataArray:
@@ -62,6 +49,7 @@ def forgetting(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scal
 
     Examples
     --------
+    >>> from tutelage import OnlineSGD
     >>> from tutelage.continual import MultiTask, Phase, solve, two_teachers
     >>> start = MultiTask.random(2, two_teachers(dim=500), std=0.1)
     >>> ds = solve(OnlineSGD(lr=1.0, train="both"), start, [Phase(0, 50), Phase(1, 50)])
@@ -74,7 +62,15 @@ def forgetting(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scal
 def transfer(ds: xarray.Dataset, phase: int = 1, task: int | None = None, scale: str = "log10") -> xarray.DataArray:
     """Return by how much the error of a task is below that at the beginning of a phase; default: the phase's task.
 
-    See :func:`forgetting`.
+    Parameters
+    ----------
+    ds, phase, task, scale
+        As of :func:`forgetting`, but for the default of `task`.
+
+    Returns
+    -------
+    xarray.DataArray
+        As of :func:`forgetting`; positive where learning helps.
     """
     return -_change(ds, phase, task_of(ds, later(ds, phase)) if task is None else task, scale)
 
@@ -95,6 +91,8 @@ def summary(curve: xarray.DataArray, first: int = 10) -> xarray.Dataset:
         ``end``, the last value; ``rate``, the mean initial rate per unit of alpha; ``maximum`` over the phase, and
         ``long_time``, the mean over stored times of the last tenth of the phase, as far as it is stored.
     """
+    import xarray
+
     if "since" not in getattr(curve, "coords", ()):
         raise refuse("curve", "come from forgetting or transfer", f"is {type(curve).__name__} without `since`")
     present = curve.notnull()
@@ -112,7 +110,7 @@ def summary(curve: xarray.DataArray, first: int = 10) -> xarray.Dataset:
         "maximum": curve.max("alpha"),
         "long_time": late.mean("alpha"),
     }
-    return _xarray().Dataset(numbers)
+    return xarray.Dataset(numbers)
 
 
 def equal_competence(ds: xarray.Dataset, phase: int = 1) -> xarray.DataArray:
@@ -120,113 +118,24 @@ def equal_competence(ds: xarray.Dataset, phase: int = 1) -> xarray.DataArray:
 
     That is the error of the task of the phase before, at the first stored time of the phase at which the phase's own
     task has no larger error than the old one had at the switch; NaN if that does not happen.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Of :func:`tutelage.continual.solve` or :func:`tutelage.continual.simulate`.
+    phase : int
+        From 1 on; 0 is the first.
+
+    Returns
+    -------
+    xarray.DataArray
+        A number, or (replica,).
     """
     old = task_of(ds, later(ds, phase) - 1)
     then, eg = at_end(ds, phase - 1).eg, within(ds, phase).eg
     known = eg.sel(task=task_of(ds, phase)) <= then.sel(task=old)
     first = known & (known.cumsum("alpha") == 1)
     return eg.sel(task=old).where(first).max("alpha")
-
-
-def mask_importance(rule: OnlineSGD, ds: xarray.Dataset, phase: int | None = None) -> xarray.DataArray:
-    r"""Return how much each task's error grows if its head loses a unit, :math:`\epsilon_t(h^t_k = 0) - \epsilon_t`.
-
-    Parameters
-    ----------
-    rule : OnlineSGD
-        For its activations.
-    ds : xarray.Dataset
-    phase : int, optional
-        At whose end; default: at all stored times.
-
-    Returns
-    -------
-    xarray.DataArray
-        (alpha, task, student), or (task, student); negative where a unit does harm.
-    """
-    check_type("rule", rule, OnlineSGD)
-    at = checked(ds) if phase is None else at_end(ds, phase)
-    begin = begin_of(ds)
-    Q, R, heads = (at[name].values for name in ("Q", "R", "heads"))
-    errors = []
-    for k in range(begin.students):
-        masked = heads.copy()
-        masked[..., k] = 0.0
-        errors.append(errors_of(rule, begin, Q, R, masked))
-    whole = errors_of(rule, begin, Q, R, heads)
-    return _xarray().DataArray(
-        np.stack(errors, -1) - whole[..., None], dims=(*at.eg.dims, "student"), coords=at.eg.coords
-    )
-
-
-def reuse_fraction(rule: OnlineSGD, ds: xarray.Dataset, phase: int = 1) -> xarray.DataArray:
-    """Return which share of the importance for the task of a phase the unit has that the task before needed most.
-
-    Importance is that of :func:`mask_importance`; the unit is the one of largest importance for the task of the phase
-    before, at the end of that. Near 1 the old unit is used again, near 0 another one is activated.
-    """
-    old = mask_importance(rule, ds, later(ds, phase) - 1).sel(task=task_of(ds, phase - 1))
-    new = mask_importance(rule, within(ds, phase)).sel(task=task_of(ds, phase))
-    return new.isel(student=old.argmax("student")) / new.sum("student")
-
-
-def displacement(ds: xarray.Dataset, phase: int = 0) -> xarray.DataArray:
-    r"""Return how far each unit is from where it was at the end of a phase, :math:`|w_k - w^a_k| / \sqrt N`.
-
-    It is missing before that. The dataset needs ``S``, of ``snapshots=True``.
-    """
-    if "S" not in checked(ds):
-        raise refuse("ds", "have the overlaps S, of solve or simulate with `snapshots=True`", "has none")
-    then = _diagonal(at_end(ds, phase).Q)
-    squares = _diagonal(ds.Q) - 2 * _diagonal(ds.S.isel(phase_end=phase)) + then
-    return np.sqrt(squares.clip(min=0.0))
-
-
-def node_fisher(ds: xarray.Dataset, noise: float = 0.0) -> xarray.DataArray:
-    r"""Return the mean square of the loss's derivative by each unit's output, (alpha, task, student).
-
-    The loss :math:`\Delta^2 / 2` has the derivative :math:`h^t_k \Delta` by :math:`g(\lambda_k)`, whose mean square is
-    :math:`(h^t_k)^2 (2 \epsilon_t + \sigma^2)`, with label noise of standard deviation `noise`.
-    """
-    variance = check_number("noise", noise, minimum=0) ** 2
-    heads = checked(ds).heads
-    own = heads.isel(head=np.arange(ds.sizes["task"]) % ds.sizes["head"]).rename(head="task")
-    return (own**2 * (2 * ds.eg + variance)).transpose(..., "alpha", "task", "student")
-
-
-def norm_entropy(ds: xarray.Dataset, bins: int | None = None) -> xarray.DataArray:
-    r"""Return how evenly length is spread over units: the entropy of the shares of :math:`Q_{kk}`, in units of log K.
-
-    Between 0, one unit has all, and 1, all have the same. With `bins` it is the entropy, in nats, of a histogram of
-    :math:`Q_{kk} / \max_l Q_{ll}` with so many bins between 0 and 1.
-    """
-    squares = _diagonal(checked(ds).Q)
-    if bins is not None:
-        where = np.minimum(squares / squares.max("student") * check_count("bins", bins), bins - 1)
-        where = where.fillna(-1).astype(int)
-        shares = _xarray().concat([(where == b).mean("student") for b in range(bins)], "bin")
-        return _entropy(shares, "bin").where(squares.notnull().all("student"))
-    entropy = _entropy(squares / squares.sum("student", skipna=False), "student")
-    return entropy / np.log(max(ds.sizes["student"], 2))
-
-
-# ------------------------------------------------------------------------------------------------- within
-
-
-def _xarray() -> Any:
-    import xarray
-
-    return xarray
-
-
-def _entropy(shares: Any, dim: str) -> Any:
-    return -(shares * np.log(shares.where(shares > 0, 1.0))).sum(dim, skipna=False)
-
-
-def _diagonal(Q: Any) -> Any:
-    """Return the diagonal of (..., student, student_)."""
-    same = _xarray().DataArray(np.arange(Q.sizes["student"]), dims="student")
-    return Q.isel(student=same, student_=same)
 
 
 def _change(ds: Any, phase: int, task: int, scale: str) -> Any:

@@ -77,8 +77,8 @@ def solve(
         end, ``eg_switch``, ``Q_switch``, ``R_switch`` and ``heads_switch`` (phase_end first) the state there, before
         anything is copied or drawn anew; ``T``, ``readouts`` and the start. With snapshots ``S`` (alpha, phase_end,
         student, student), overlaps :math:`w_k \cdot w_l / N` with the student at the end of a phase, missing before.
-        Where a phase ends early (``until``) the later ones begin earlier, and times beyond the end of all are missing.
-        After Ctrl-C: what was reached, with a warning.
+        Where a phase ends early (``until``) the later ones begin earlier, and at times beyond the end of all phases the
+        state is NaN, so that theory and simulation have the same times. After Ctrl-C: what was reached, with a warning.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def solve(
     check_type("rule", rule, OnlineSGD)
     check_type("state", state, MultiTask)
     check_compiled(rule)
-    several = resolve(rule, phases, state.tasks, state.students)
+    several = resolve(rule, phases, state)
     times = times_of(several, alpha)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)
     snapshots, log = check_flag("snapshots", snapshots), Log(state, rule)
@@ -180,6 +180,7 @@ def _run(
         if index in kept:
             snapshots.first[index], snapshots.states[index] = state.teachers, state
             state = with_snapshot(state)
+    log.lack(times[len(log.times) :])
     return None
 
 

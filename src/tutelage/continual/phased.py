@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,30 @@ from tutelage.continual.protocol import Snapshots
 from tutelage.continual.state import MultiTask
 from tutelage.online.rule import OnlineSGD
 
-__all__ = ["Phased"]
+__all__ = ["Phased", "Setup"]
 
 LOOKS = 100  # of a phase that may end early, in each unit of time
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What all replicas of a simulation share.
+
+    Attributes
+    ----------
+    rule, state, phases
+        The rule, resolved; the state at alpha = 0; and the phases, as numbers.
+    kept : frozenset of int
+        Phases at whose end the student is kept.
+    dim, seed : int
+    """
+
+    rule: OnlineSGD
+    state: MultiTask
+    phases: list[Resolved]
+    kept: frozenset[int]
+    dim: int
+    seed: int
 
 
 class Phased:
@@ -22,20 +44,12 @@ class Phased:
 
     moving: dict[str, np.ndarray] = {}  # noqa: RUF012 - no checkpoints yet
 
-    def __init__(
-        self,
-        rule: OnlineSGD,
-        state: MultiTask,
-        phases: list[Resolved],
-        kept: frozenset[int],
-        dim: int,
-        seed: int,
-        index: int,
-    ) -> None:
-        self._rule, self._begin, self._phases, self._dim = rule, state, phases, dim
-        self._seed, self._index = seed, index
+    def __init__(self, setup: Setup, index: int) -> None:
+        state, phases = setup.state, setup.phases
+        self._rule, self._begin, self._phases, self._dim = setup.rule, state, phases, setup.dim
+        self._seed, self._index = setup.seed, index
         self._heads, self._readouts = (np.array(each, order="C") for each in (state.heads, state.readouts))
-        self._snapshots, self._anchored = Snapshots(), kept
+        self._snapshots, self._anchored = Snapshots(), setup.kept
         self._phase, self._finished, self._begun, self._now, self._over = -1, True, 0, 0, math.inf
         many, K, F = len(phases), state.students, state.teachers
         self.ends = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.continual.interventions import Consolidation, Restart
-from tutelage.continual.state import check_task
+from tutelage.continual.state import MultiTask, check_task
 from tutelage.errors import ArgumentError, check_count, check_flag, check_number, check_type, check_vector, refuse
 from tutelage.online.rule import OnlineSGD
 
@@ -43,7 +43,7 @@ class Phase:
         Whether heads do not.
     consolidate : Consolidation or sequence of them, optional
     copy_head : int, optional
-        The task whose head this phase's task begins with a copy of.
+        The task whose head this phase's task begins with a copy of; the state must have a head for each task.
     restart : Restart, optional
         Weights drawn anew at the beginning.
     until : float, optional
@@ -170,8 +170,8 @@ class Resolved:
         return self.phase.input_noise
 
 
-def resolve(rule: OnlineSGD, phases: Sequence[Phase] | Phase, tasks: int, students: int) -> list[Resolved]:
-    """Return the phases as numbers, checked against the numbers of tasks and units.
+def resolve(rule: OnlineSGD, phases: Sequence[Phase] | Phase, state: MultiTask) -> list[Resolved]:
+    """Return the phases as numbers, checked against the tasks, units and heads of the state.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def resolve(rule: OnlineSGD, phases: Sequence[Phase] | Phase, tasks: int, studen
     for index, phase in enumerate(several):
         check_type(f"phases[{index}]", phase, Phase)
         try:
-            result.append(_resolve(rule, phase, index, tasks, students, several))
+            result.append(_resolve(rule, phase, index, state))
         except ArgumentError as error:
             raise ArgumentError(f"phases[{index}]: {error}") from None
     return result
@@ -202,12 +202,19 @@ def _named(phase: Phase) -> list[tuple[str, int | None]]:
     return [("task", phase.task), ("copy_head", phase.copy_head), *of_replay, *inner, *of_consolidation]
 
 
-def _resolve(rule: OnlineSGD, phase: Phase, index: int, tasks: int, students: int, phases: list[Phase]) -> Resolved:
+def _resolve(rule: OnlineSGD, phase: Phase, index: int, state: MultiTask) -> Resolved:
+    tasks, students = state.tasks, state.students
     mine = {name: getattr(phase, name) for name in ("lr", "lr_readout", "weight_decay")}
     rates = replace(rule, **{name: x for name, x in mine.items() if x is not None}).rates
     for name, task in _named(phase):
         if task is not None:
             check_task(task, tasks, name)
+    if phase.copy_head is not None and len(state.heads) == 1:
+        raise refuse(
+            "copy_head",
+            "be None where all tasks share one head (a head for each: single_head=False)",
+            f"is {phase.copy_head}",
+        )
     shares = np.zeros(tasks)
     for task, share in phase.shares.items():
         shares[task] = share

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tutelage.continual.state import MultiTask
+from tutelage.continual.vector import unchecked
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import generalisation_error, stacked
 from tutelage.results import SCALINGS
@@ -43,6 +45,13 @@ class Log:
         self.heads.append(state.heads)
         self.S.append({end: state.R[:, begin : begin + state.students] for end, begin in first.items()})
 
+    def lack(self, times: Iterable[float]) -> None:
+        """Keep NaN for times beyond the end of all phases."""
+        here = self.begin
+        Q, R, heads = (np.full_like(each, np.nan) for each in (here.Q, here.R, here.heads))
+        for alpha in times:
+            self.note(alpha, len(self.switches) - 1, unchecked(Q, R, here.T, heads, here.readouts), {})
+
     def end(self, alpha: float, state: MultiTask) -> None:
         """Keep the state at the end of a phase."""
         self.switches.append(alpha)
@@ -50,12 +59,17 @@ class Log:
 
 
 def errors_of(rule: OnlineSGD, begin: MultiTask, Q: np.ndarray, R: np.ndarray, heads: np.ndarray) -> np.ndarray:
-    """Return the generalisation errors (..., task) of trajectories Q (..., K, K), R (..., K, F), heads (..., H, K)."""
-    errors = []
+    """Return the generalisation errors (..., task) of trajectories Q (..., K, K), R (..., K, F), heads (..., H, K).
+
+    They are NaN where the heads are.
+    """
+    known = np.isfinite(heads).all((-2, -1))
+    errors = np.full((*known.shape, begin.tasks), np.nan)
+    Q, R, heads = Q[known], R[known], heads[known]
     for task in range(begin.tasks):
-        C, a = stacked(Q, R, begin.T, heads[..., begin.head(task), :], begin.readouts[task])
-        errors.append(generalisation_error(C, a, begin.students, rule.student, rule.teacher))
-    return np.stack(errors, -1)
+        C, a = stacked(Q, R, begin.T, heads[:, begin.head(task)], begin.readouts[task])
+        errors[known, task] = generalisation_error(C, a, begin.students, rule.student, rule.teacher)
+    return errors
 
 
 def dataset(log: Log, begin: MultiTask, settings: dict[str, Any]) -> xarray.Dataset:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from tutelage.continual.engines import Chain, Weights
 from tutelage.continual.ode import times_of
+from tutelage.continual.phased import Setup
 from tutelage.continual.phases import Phase, Resolved, resolve
 from tutelage.continual.protocol import anchored
 from tutelage.continual.record import errors_of, labelled
@@ -74,8 +75,8 @@ def simulate(
     xarray.Dataset
         As of :func:`tutelage.continual.solve`, each with a leading dimension ``replica``; means and standard errors as
         ``eg_mean``, ``eg_sem`` and so on. Where a phase may end early (``until``), the error is looked at every
-        N/100 steps, and ``switch`` (replica, phase_end) and ``phase`` differ between replicas; their times beyond the
-        end of all phases are NaN.
+        N/100 steps, and ``switch`` (replica, phase_end) and ``phase`` differ between replicas; of each, what lies
+        beyond its end of all phases is NaN.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def simulate(
     (('replica', 'alpha', 'task'), 2)
     """
     check_type("state", state, MultiTask)
-    several = resolve(rule, phases, state.tasks, state.students)
+    several = resolve(rule, phases, state)
     times = times_of(several, alpha)
     N, replicas, seed = (
         check_count("dim", dim, floats=True), check_count("replicas", replicas), check_count("seed", seed, minimum=0)
@@ -111,14 +112,10 @@ def simulate(
     begin = _beginning(engine, state, N, weights)
     targets = np.round(times * N).astype(np.int64)
     bound = BOUND * max(1.0, np.abs(state.Q).max(), np.abs(state.heads).max())
-    resolved = rule.resolved
-
-    def made(index: int) -> Chain | Weights:
-        if engine == "chain":
-            return Chain(resolved, state, several, kept, N, seed, index)
-        return Weights(resolved, state, several, kept, N, seed, index, begin)
-
-    engines = [made(index) for index in range(replicas)]
+    setup = Setup(rule.resolved, state, several, kept, N, seed)
+    engines: list[Chain | Weights] = [
+        Chain(setup, index) if engine == "chain" else Weights(setup, index, begin) for index in range(replicas)
+    ]
     runs = [Run(range(i, i + 1), targets, Alone(engine), bound) for i, engine in enumerate(engines)]
     with progress_bar("SGD", float(replicas * targets[-1]), progress) as bar:
         failure = run_all(runs, bar.update, None)
@@ -171,16 +168,12 @@ def _dataset(
 
     reached = max(run.recorded for run in runs)
     records = {name: np.concatenate([run.records[name][:, :reached] for run in runs]) for name in runs[0].records}
-    there = np.isfinite(records["heads"]).all((-2, -1))
-    eg = np.full((*there.shape, state.tasks), np.nan)
-    eg[there] = errors_of(rule, state, records["Q"][there], records["R"][there], records["heads"][there])
+    eg = errors_of(rule, state, records["Q"], records["R"], records["heads"])
     arrays = {"eg": eg} | {name: records[name] for name in ("Q", "R", "heads", "S") if name in records}
     for name in list(arrays):
         arrays |= statistics(name, arrays[name])
     phase = np.nan_to_num(records["phase"]).astype(int)
     phase = phase[0] if (phase == phase[0]).all() else phase
     ends = {name: np.stack([engine.ends[name] for engine in engines]) for name in ("switch", "Q", "R", "heads")}
-    late, done = np.full((*ends["switch"].shape, state.tasks), np.nan), np.isfinite(ends["switch"])
-    late[done] = errors_of(rule, state, ends["Q"][done], ends["R"][done], ends["heads"][done])
-    switches = ends.pop("switch")
+    late, switches = errors_of(rule, state, ends["Q"], ends["R"], ends["heads"]), ends.pop("switch")
     return labelled(arrays, times[:reached], phase, switches, state, settings, {"eg": late} | ends)

@@ -95,13 +95,27 @@ class MultiTask:
         return Overlaps.unchecked(self.Q, self.R, self.T, self.heads[self.head(task)], self.readouts[task])
 
     def errors(self, activation: ActivationLike, teacher_activation: ActivationLike | None = None) -> np.ndarray:
-        """Return the generalisation error of each task (tasks,), with the factor 1/2 and without label noise."""
+        """Return the generalisation error of each task (tasks,), with the factor 1/2 and without label noise.
+
+        Parameters
+        ----------
+        activation, teacher_activation : str or Activation
+            Of student and teachers; those of the teachers are by default the student's.
+        """
         return np.array([self.overlaps(t).generalisation_error(activation, teacher_activation)
                          for t in range(self.tasks)])  # fmt: skip
 
     @classmethod
     def from_weights(cls, W: ArrayLike, teachers: Teachers, heads: ArrayLike) -> MultiTask:
-        """Return the state of student weights W (K, N) under these teachers."""
+        """Return the state of a student under these teachers.
+
+        Parameters
+        ----------
+        W : array, shape (K, N)
+            Its first-layer weights.
+        teachers : Teachers
+        heads : array, shape (tasks, K) or (1, K)
+        """
         check_type("teachers", teachers, Teachers)
         both = Overlaps.from_weights(W, teachers.weights)
         return cls(both.Q, both.R, both.T, heads, teachers.readouts)  # type: ignore[arg-type]

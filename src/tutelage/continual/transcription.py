@@ -142,7 +142,7 @@ class Course:
         return replace(self.phase, **given)  # type: ignore[arg-type]
 
     def _resolved(self, phases: list[Phase]) -> list[Resolved]:
-        return resolve(self.rule, phases, self.state.tasks, self.state.students)
+        return resolve(self.rule, phases, self.state)
 
     def _states(self, pieces: list[Resolved], state: MultiTask) -> list[MultiTask]:
         """Return the state at the beginning of each of some pieces, and at their end."""
@@ -162,7 +162,7 @@ def course_of(
     rule: OnlineSGD, state: MultiTask, phase: Phase, pieces: Any, control: Any, replayed: Any, goal: Any, bounds: Any
 ) -> Course:
     """Return what is minimised, checked."""
-    resolve(rule, phase, state.tasks, state.students)  # refuses what cannot be
+    resolve(rule, phase, state)  # refuses what cannot be
     for name in ("until", "consolidate", "interleave"):
         if getattr(phase, name) not in (None, ()):
             raise refuse(f"phase: {name}", "be left out of an optimal protocol", f"is {getattr(phase, name)!r}")
@@ -193,7 +193,7 @@ def _limits(
         return limits
     if limits["lr"][0] == 0:
         raise refuse("bounds", "have a lowest lr > 0, as it is sought by its logarithm", "have 0")
-    moved = resolve(rule, replace(phase, lr=limits["lr"][1]), state.tasks, state.students)[0]
+    moved = resolve(rule, replace(phase, lr=limits["lr"][1]), state)[0]
     if not (moved.lr.any() or moved.lr_readout):
         raise refuse("control", "be of something that moves", 'is "lr", but no layer is trained')
     return limits

@@ -61,7 +61,7 @@ class Pezeshki2022(AbstractConvention):
 
     @classmethod
     def from_ours(cls, setting: Setting, *, noisy_test: bool = False) -> Self:
-        """Return the problem in theirs; refused unless it is one unit with readout one, fixed, on one teacher unit."""
+        """Return a `setting` in theirs; refused unless it is one unit with readout one, fixed, on one teacher unit."""
         check_type("setting", setting, Setting)
         s = setting.having(v=1.0, v_star=1.0, lr_readout=0.0)
         if len(s.v) > 1 or len(s.v_star) > 1:
@@ -123,7 +123,7 @@ class Brea2023(AbstractConvention):
 
     @classmethod
     def from_ours(cls, setting: Setting, *, tauinv: float = 1.0) -> Self:
-        """Return the problem in theirs; refused for noise, decay, and a readout rate other than 0 and lr."""
+        """Return a `setting` in theirs; refused for noise, decay, and a readout rate other than 0 and lr."""
         check_type("setting", setting, Setting)
         s = _both_alike(setting.having(noise=0.0, weight_decay=0.0))
         dt = s.lr / (2 * s.batch * s.known_dim * check_number("tauinv", tauinv, minimum=0, strict=True))
@@ -176,7 +176,7 @@ class Couto2025(AbstractConvention):
 
     @classmethod
     def from_ours(cls, setting: Setting) -> Self:
-        """Return the problem in theirs; refused for noise, decay, and a readout rate other than 0 and lr."""
+        """Return a `setting` in theirs; refused for noise, decay, and a readout rate other than 0 and lr."""
         check_type("setting", setting, Setting)
         s = _both_alike(setting.having(noise=0.0, weight_decay=0.0))
         eta, trained = s.lr / s.known_dim, s.lr_readout > 0

@@ -56,7 +56,7 @@ class Goldt2019(AbstractConvention):
 
     @classmethod
     def from_ours(cls, setting: Setting) -> Self:
-        """Return the problem in theirs."""
+        """Return a `setting` in theirs."""
         check_type("setting", setting, Setting)
         s = setting
         return cls(
@@ -103,7 +103,7 @@ class SaadSolla1995(AbstractConvention):
 
     @classmethod
     def from_ours(cls, setting: Setting) -> Self:
-        """Return the problem in theirs; refused unless all readouts are one and fixed, without noise and decay."""
+        """Return a `setting` in theirs; refused unless all readouts are one and fixed, without noise and decay."""
         check_type("setting", setting, Setting)
         s = setting.having(v=1.0, v_star=1.0, lr_readout=0.0, noise=0.0, weight_decay=0.0, batch=1)
         return cls(K=len(s.v), M=len(s.v_star), eta=s.lr, N=s.dim)
@@ -157,7 +157,7 @@ class Lee2021(AbstractConvention):
 
     @classmethod
     def from_ours(cls, setting: Setting) -> Self:
-        """Return the problem in theirs; refused for batches, and for decay where the first layer has no rate."""
+        """Return a `setting` in theirs; refused for batches, and for decay where the first layer has no rate."""
         check_type("setting", setting, Setting)
         s = setting.having(batch=1)
         if s.weight_decay and not s.lr:

@@ -129,7 +129,7 @@ class Setting(Checked):
         return {"v": self.v, "v_star": self.v_star}
 
     def having(self, **wanted: Any) -> Self:
-        """Return the setting itself, or refuse one that a convention has no word for."""
+        """Return the setting itself, or refuse one without the `wanted` values: a convention has no word for others."""
         for name, value in wanted.items():
             given = getattr(self, name)
             if np.any(given != value):
@@ -164,7 +164,7 @@ class AbstractConvention(Checked, ABC):
         return _real("time", time, minimum=0) / self.scales.time
 
     def time(self, alpha: Any) -> Any:
-        """Return their time of ours."""
+        """Return their time of our `alpha`."""
         return _real("alpha", alpha, minimum=0) * self.scales.time
 
     def eg(self, risk: Any) -> Any:
@@ -172,7 +172,7 @@ class AbstractConvention(Checked, ABC):
         return (_real("risk", risk) - self.scales.offset) / self.scales.risk
 
     def risk(self, eg: Any) -> Any:
-        """Return their risk of our generalisation error."""
+        """Return their risk of our generalisation error `eg`."""
         return _real("eg", eg) * self.scales.risk + self.scales.offset
 
 

@@ -70,7 +70,7 @@ class Arnaboldi2023(AbstractConvention):
 
     @classmethod
     def from_ours(cls, setting: Setting) -> Self:
-        """Return the problem in theirs; refused for decay, batches, and a readout rate other than 0 and lr/K^2."""
+        """Return a `setting` in theirs; refused for decay, batches, and a readout rate other than 0 and lr/K^2."""
         check_type("setting", setting, Setting)
         s, p = setting.having(weight_decay=0.0, batch=1), len(setting.v)
         trained = s.lr_readout > 0
@@ -130,7 +130,7 @@ class Veiga2022(AbstractConvention):
 
     @classmethod
     def from_ours(cls, setting: Setting, *, kappa: float = 0.0, delta: float = 0.0) -> Self:
-        """Return the problem in theirs, with the exponents that its unit of time is to have.
+        """Return a `setting` in theirs, with the exponents that its unit of time is to have.
 
         Refused unless v = 1/K and v_star = 1/M are fixed, and there is neither decay nor batch.
         """

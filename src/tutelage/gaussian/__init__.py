@@ -62,7 +62,16 @@ def J2(activation: ActivationLike | Sequence[ActivationLike], C: ArrayLike) -> n
 
 
 def I2(activation: ActivationLike | Sequence[ActivationLike], C: ArrayLike) -> np.ndarray:
-    """Return <g(x1) g(x2)>; C (..., 2, 2). See :func:`J2`.
+    """Return <g(x1) g(x2)>.
+
+    Parameters
+    ----------
+    activation, C
+        As of :func:`J2`, for two fields: C has the shape (..., 2, 2).
+
+    Returns
+    -------
+    array, shape (...)
 
     Examples
     --------
@@ -73,17 +82,47 @@ def I2(activation: ActivationLike | Sequence[ActivationLike], C: ArrayLike) -> n
 
 
 def I3(activation: ActivationLike | Sequence[ActivationLike], C: ArrayLike) -> np.ndarray:
-    """Return <g'(x1) x2 g(x3)>; C (..., 3, 3). Of three activations the second is not used. See :func:`J2`."""
+    """Return <g'(x1) x2 g(x3)>.
+
+    Parameters
+    ----------
+    activation, C
+        As of :func:`J2`, for three fields: C has the shape (..., 3, 3); of three activations the second is not used.
+
+    Returns
+    -------
+    array, shape (...)
+    """
     return _average("I3", activation, C, derivatives=1, values=2)
 
 
 def I4(activation: ActivationLike | Sequence[ActivationLike], C: ArrayLike) -> np.ndarray:
-    """Return <g'(x1) g'(x2) g(x3) g(x4)>; C (..., 4, 4). See :func:`J2`."""
+    """Return <g'(x1) g'(x2) g(x3) g(x4)>.
+
+    Parameters
+    ----------
+    activation, C
+        As of :func:`J2`, for four fields: C has the shape (..., 4, 4).
+
+    Returns
+    -------
+    array, shape (...)
+    """
     return _average("I4", activation, C, derivatives=2, values=2)
 
 
 def J4(activation: ActivationLike | Sequence[ActivationLike], C: ArrayLike) -> np.ndarray:
-    """Return <g'(x1) g'(x2) g'(x3) g'(x4)>; C (..., 4, 4). See :func:`J2`."""
+    """Return <g'(x1) g'(x2) g'(x3) g'(x4)>.
+
+    Parameters
+    ----------
+    activation, C
+        As of :func:`J2`, for four fields: C has the shape (..., 4, 4).
+
+    Returns
+    -------
+    array, shape (...)
+    """
     return _average("J4", activation, C, derivatives=4, values=0)
 
 

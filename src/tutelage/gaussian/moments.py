@@ -53,8 +53,19 @@ Vector: TypeAlias = tuple[np.ndarray, np.ndarray]
 def moments(f: Form, g: Form, first: Fields, second: Fields, orders: Iterable[Order]) -> dict[Order, np.ndarray]:
     """Return the moments of f^(a)(u) g^(b)(u') for each order (a, b), a + b <= 2.
 
-    Each is an array (rows, pairs): the mass <G>, from a + b = 1 on the two components of <G x> in the frame, for a + b
-    = 2 the entries 11, 12, 22 of <G x x'> - <G>.
+    Parameters
+    ----------
+    f, g : Form
+    first, second : Fields
+        u and u' of all pairs, in their frame.
+    orders : iterable of (int, int)
+        (a, b).
+
+    Returns
+    -------
+    dict
+        Of each order an array (rows, pairs): the mass <G>, from a + b = 1 on the two components of <G x> in the frame,
+        for a + b = 2 the entries 11, 12, 22 of <G x x'> - <G>.
 
     Examples
     --------

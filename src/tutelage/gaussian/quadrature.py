@@ -46,7 +46,13 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Average(NamedTuple):
-    """A Gaussian average and the bound on its error, in the same unit."""
+    """A Gaussian average and the bound on its error.
+
+    Attributes
+    ----------
+    value, error : float
+        In the same unit.
+    """
 
     value: float
     error: float

@@ -65,7 +65,15 @@ class Form:
 def form(unit: Activation, nodes: int = NODES) -> Form | None:
     """Return the activation as polynomial plus ramps; None if it has no such form.
 
-    `nodes` is the number of widths that stand for the logistic law (:mod:`tutelage.gaussian.kinks`).
+    Parameters
+    ----------
+    unit : Activation
+    nodes : int
+        How many widths stand for the logistic law (:mod:`tutelage.gaussian.kinks`).
+
+    Returns
+    -------
+    Form or None
 
     Examples
     --------

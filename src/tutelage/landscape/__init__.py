@@ -11,7 +11,8 @@ from tutelage.landscape.marchenko_pastur import MarchenkoPastur, SampledLaw
 from tutelage.landscape.matched import erf_hessian, matched_network
 from tutelage.landscape.minimise import Minimum, minimise
 from tutelage.landscape.network import MLP, Teacher
-from tutelage.landscape.objective import Merge, NormBarrier, Objective, Subspace, Sum
+from tutelage.landscape.objective import Objective, Subspace, Sum
+from tutelage.landscape.penalties import Merge, NormBarrier
 from tutelage.landscape.population import PopulationLoss
 from tutelage.landscape.quadratic import average_quadratic_loss, quadratic_loss
 from tutelage.landscape.rank_formulas import RankFormula, rank_formula

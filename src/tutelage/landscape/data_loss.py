@@ -6,38 +6,73 @@ result is the same bits whenever BLAS runs with the same number of threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tutelage.errors import check_array, refuse
+from tutelage.landscape.blocks import Block, sum_exactly
 from tutelage.landscape.derivatives import backward, forward, gradients, hessian_blocks, tangent_gradients
-from tutelage.landscape.two_layers import TwoLayers, sum_exactly
+from tutelage.landscape.layers import Layer
+from tutelage.landscape.losses import SoftmaxLikelihood, Squares
+from tutelage.landscape.two_layers import TwoLayers
 
-if TYPE_CHECKING:
-    from tutelage.landscape.network import MLP
-
-__all__ = ["Block", "DataLoss"]
+__all__ = ["DataLoss"]
 
 CACHE = 1 << 20  # bytes that the largest array of a block may take
 FEWEST, MOST = 32, 1024  # samples of a block
 
 
-@dataclass(frozen=True)
-class Block:
-    """Samples in columns: inputs with a row of ones if there is a bias, targets, weights (none: empty)."""
+class Network(Protocol):
+    """What a loss on data asks of its network (:class:`tutelage.landscape.MLP` answers)."""
 
-    x: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray
+    @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+
+    @property
+    def half(self) -> bool:
+        """Whether the loss is half the sum of squares."""
+
+    @property
+    def loss_name(self) -> str | None:
+        """Return "mse" or "nll"."""
+
+    @property
+    def stack(self) -> tuple[Layer, ...]:
+        """The layers."""
+
+    @property
+    def size(self) -> int:
+        """Number of parameters."""
+
+    @property
+    def likelihood(self) -> Squares | SoftmaxLikelihood:
+        """The loss of one sample."""
+
+    def parameters(self, p: Any, name: str = "p") -> np.ndarray:
+        """Return `p` as a float64 vector (size,)."""
+
+    def matrices(self, p: np.ndarray) -> list[np.ndarray]:
+        """Return the matrix [W | b] of each layer."""
+
+    def check_inputs(self, x: Any) -> np.ndarray:
+        """Return inputs as (N, inputs)."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return the network's arguments, JSON-ready."""
 
 
 class DataLoss:
     """The loss of a network on data (:meth:`tutelage.landscape.MLP.on`).
 
     Every method takes the parameters `p`, shape (size,).
+
+    Parameters
+    ----------
+    net, x, y, weights
+        The network, and the arguments of :meth:`tutelage.landscape.MLP.on`.
 
     Attributes
     ----------
@@ -47,7 +82,7 @@ class DataLoss:
         Number of parameters.
     """
 
-    def __init__(self, net: MLP, x: Any, y: Any, weights: Any = None) -> None:
+    def __init__(self, net: Network, x: Any, y: Any, weights: Any = None) -> None:
         self.net = net
         self._x = net.check_inputs(x)
         self.samples = len(self._x)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.errors import check_array, check_choice, check_count, check_number, refuse
-from tutelage.landscape.objective import Objective, check_objective
+from tutelage.landscape.objective import Objective, check_seconds, check_start
 from tutelage.landscape.record import dataset
 from tutelage.progress import progress as progress_bar
 
@@ -76,10 +76,9 @@ def descend(
     ArgumentError
         For arguments that cannot be, such as a batch larger than the data.
     """
-    check_objective("objective", objective)
-    begin = check_array("p0", p0, (objective.size,))
+    begin = check_start(objective, p0)
     steps, seed = check_count("steps", steps, minimum=0, floats=True), check_count("seed", seed, minimum=0)
-    lr = check_number("lr", lr, minimum=0, strict=True)
+    lr, max_seconds = check_number("lr", lr, minimum=0, strict=True), check_seconds(max_seconds)
     check_choice("method", method, ("gd", "adam"))
     if callback is not None and not callable(callback):
         raise refuse("callback", "be a function of the step and the parameters", f"is {callback!r:.60}")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.errors import check_array, check_choice, check_count, check_number, check_times, refuse
-from tutelage.landscape.objective import Objective, check_objective
+from tutelage.landscape.objective import Objective, check_seconds, check_start
 from tutelage.landscape.record import dataset
 from tutelage.progress import progress as progress_bar
 
@@ -49,8 +49,7 @@ class Stops:
         check_number("ltol", self.ltol, minimum=0)
         if self.patience is not None:
             check_count("patience", self.patience)
-        if self.max_seconds != math.inf:
-            check_number("max_seconds", self.max_seconds, minimum=0)
+        check_seconds(self.max_seconds)
 
 
 @dataclass
@@ -131,8 +130,7 @@ def flow(
     >>> bool(abs(ds.p[0, 0] - 2 * (1 - np.exp(-1))) < 1e-5)
     True
     """
-    check_objective("objective", objective)
-    begin = check_array("p0", p0, (objective.size,))
+    begin = check_start(objective, p0)
     asked = _times(times)
     check_choice("method", method, IMPLICIT + EXPLICIT)
     rtol, atol = check_number("rtol", rtol, minimum=1e-14), check_number("atol", atol, minimum=0, strict=True)

@@ -24,7 +24,13 @@ MARGIN = 5.0  # widths by which it exceeds the spectrum
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number estimated from random probes, with its standard error."""
+    """A number estimated from random probes, with its standard error.
+
+    Attributes
+    ----------
+    value, error : float
+        In the same unit.
+    """
 
     value: float
     error: float

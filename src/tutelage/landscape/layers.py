@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from tutelage.activations import Activation, ActivationLike, activation
+from tutelage.activations import Activation, activation
 from tutelage.errors import check_count, refuse
 
-__all__ = ["SOFTMAX", "Layer", "LayerLike", "layers_of"]
+__all__ = ["SOFTMAX", "Layer", "layers_of"]
 
 SOFTMAX = "softmax"
-LayerLike: TypeAlias = "tuple[int, ActivationLike | Sequence[ActivationLike], bool]"
 
 
 @dataclass(frozen=True)

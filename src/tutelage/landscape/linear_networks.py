@@ -30,7 +30,30 @@ BATCH = 4096  # networks drawn, or values of the law computed, at a time
 
 
 def linear_eigenvalues(W1: ArrayLike, W2: ArrayLike) -> np.ndarray:
-    r"""Return the :math:`N_i` eigenvalues that are not zero, ascending, for weights W1 (Nh, Ni) and W2 (Nh,)."""
+    r"""Return the :math:`N_i` eigenvalues that are not zero: :math:`|W_2|^2 + \mathrm{eig}_k(W_1^\top W_1)`.
+
+    Parameters
+    ----------
+    W1 : array, shape (Nh, Ni)
+        Weights of the first layer.
+    W2 : array, shape (Nh,)
+        Readouts.
+
+    Returns
+    -------
+    array, shape (Ni,)
+        Ascending.
+
+    Raises
+    ------
+    ArgumentError
+        For another shape.
+
+    Examples
+    --------
+    >>> linear_eigenvalues([[1.0, 0.0], [0.0, 2.0]], [1.0, 1.0])
+    array([3., 6.])
+    """
     first = check_array("W1", W1, ("Nh", "Ni"))
     second = check_array("W2", W2, (len(first),))
     return second @ second + np.linalg.eigvalsh(first.T @ first)
@@ -55,6 +78,8 @@ class LinearLaw:
 
     Notes
     -----
+    In the methods `x` are eigenvalues, an array of any shape, and `seed` is that of what is drawn.
+
     Setting: Couto, Mourao, Figueiredo & Ribeiro, arXiv:2512.15606.
 
     Examples
@@ -125,7 +150,7 @@ class LinearLaw:
         return self._convolved(x, self._chi.cdf)
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """Return `count` independent draws from the law."""
+        """Return `count` independent draws from the law, shape (count,)."""
         MP = self.MP.sample(count, seed)
         return MP + self.variances[1] * np.random.default_rng((seed, 1)).chisquare(self.hidden, count)
 
@@ -174,6 +199,11 @@ class LinearLaw:
 
         L is averaged over starts (as in :meth:`mean_loss`) and over the Marchenko-Pastur law of one network, its
         logarithm over :math:`|W_2|^2 \sim s_2^2 \chi^2_{N_h}`.
+
+        Parameters
+        ----------
+        time, eps
+            As of :meth:`mean_loss`.
         """
         s, (x, w) = _twice(time)[..., None], self.MP.rule
         least = x[w > 0].min()

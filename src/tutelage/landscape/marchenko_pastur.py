@@ -33,6 +33,10 @@ class MarchenkoPastur:
     ratio : float
         c = p/n.
     scale, shift : float
+
+    Notes
+    -----
+    In the methods `x` are eigenvalues, an array of any shape, and `seed` is that of what is drawn.
     """
 
     ratio: float

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_array, check_choice, check_count, check_number, check_type
-from tutelage.landscape.objective import Objective, check_objective
+from tutelage.errors import check_choice, check_count, check_number, check_type
+from tutelage.landscape.objective import Objective, check_start
 from tutelage.landscape.race import SPECTRUM_UP_TO, Search
 from tutelage.landscape.trust_region import vanishes
 from tutelage.progress import progress as progress_bar
@@ -136,8 +136,7 @@ def minimise(
     >>> bool(found.gradient_norm < 1e-14)
     True
     """
-    check_objective("objective", objective)
-    begin = check_array("p0", p0, (objective.size,))
+    begin = check_start(objective, p0)
     gtol, zero = check_number("gtol", gtol, minimum=0), check_number("zero", zero, minimum=0)
     ltol = check_number("ltol", ltol, minimum=0)
     check_type("escape", escape, bool)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tutelage.errors import check_array, check_choice, check_count, check_number, check_type, refuse
+from tutelage.landscape.data_loss import DataLoss
 from tutelage.landscape.derivatives import forward
+from tutelage.landscape.jacobians import input_jacobian, parameter_jacobian
 from tutelage.landscape.layers import SOFTMAX, Layer, layers_of
 from tutelage.landscape.losses import MSE, NLL, SoftmaxLikelihood, Squares
-
-if TYPE_CHECKING:
-    from tutelage.landscape.data_loss import DataLoss
 
 __all__ = ["MLP", "Teacher"]
 
@@ -53,6 +52,11 @@ class MLP:
     ------
     ArgumentError
         For a layer that cannot be; the message names it.
+
+    Notes
+    -----
+    In every method `p` are the parameters, shape (size,), and `x` the inputs, shape (N, inputs); `y` and `weights` are
+    those of :meth:`on`.
 
     Examples
     --------
@@ -161,7 +165,14 @@ class MLP:
         return {"inputs": self.inputs, "layers": layers, "half": self.half, "loss": self.loss_name}
 
     def init(self, seed: int = 0, scale: float = 1.0) -> np.ndarray:
-        """Return random parameters: normal weights of variance scale^2 2 / (inputs + units) (Glorot), biases zero."""
+        """Return random parameters (size,): normal weights of variance scale^2 2 / (inputs + units), biases zero.
+
+        Parameters
+        ----------
+        seed : int
+        scale : float
+            Times the standard deviation of Glorot.
+        """
         rng = np.random.default_rng(check_count("seed", seed, minimum=0))
         scale = check_number("scale", scale, minimum=0)
         return self.pack(
@@ -201,8 +212,6 @@ class MLP:
         weights : array, shape (N,), optional
             Of the samples, not negative; default: all the same.
         """
-        from tutelage.landscape.data_loss import DataLoss
-
         return DataLoss(self, x, y, weights)
 
     def loss(self, p: Any, x: Any, y: Any, weights: Any = None) -> float:
@@ -236,15 +245,11 @@ class MLP:
 
     def jacobian(self, p: Any, x: Any) -> np.ndarray:
         """Return the derivatives of the outputs (for "nll", the logits) by the parameters, (N, outputs, size)."""
-        from tutelage.landscape.jacobians import parameter_jacobian
-
-        return parameter_jacobian(self, self.parameters(p), self.check_inputs(x))
+        return parameter_jacobian(self.stack, self.matrices(self.parameters(p)), self.check_inputs(x))
 
     def input_jacobian(self, p: Any, x: Any) -> np.ndarray:
         """Return the derivatives of the outputs (for "nll", the logits) by the inputs, (N, outputs, inputs)."""
-        from tutelage.landscape.jacobians import input_jacobian
-
-        return input_jacobian(self, self.parameters(p), self.check_inputs(x))
+        return input_jacobian(self.stack, self.matrices(self.parameters(p)), self.check_inputs(x))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tutelage.errors import ArgumentError, refuse
 from tutelage.landscape.data_loss import DataLoss
 from tutelage.landscape.network import MLP
-from tutelage.landscape.objective import Merge, NormBarrier, Objective, Subspace, Sum
+from tutelage.landscape.objective import Objective, Subspace, Sum
+from tutelage.landscape.penalties import Merge, NormBarrier
 from tutelage.landscape.population import PopulationLoss
 
 if TYPE_CHECKING:

@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tutelage.landscape.blocks import Block, sum_exactly
 from tutelage.landscape.layers import Layer
-
-if TYPE_CHECKING:
-    from tutelage.landscape.data_loss import Block
 
 __all__ = ["TwoLayers"]
 
@@ -124,8 +122,3 @@ class _Work(threading.local):
         if len(self._storage.get(name, ())) < size:
             self._storage[name] = np.empty(size)
         return self._storage[name][:size].reshape(shape)
-
-
-def sum_exactly(values: list[float]) -> float:
-    """Return the sum of the blocks' sums, correctly rounded."""
-    return math.fsum(values) if np.isfinite(values).all() else float(np.sum(values))

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from tutelage.errors import check_array, check_choice, check_count, refuse
 from tutelage.linear.contour import contour_law
 from tutelage.linear.equivalents import ridge_law
-from tutelage.linear.fast_slow import check_convention, combined, fractions, penalties
+from tutelage.linear.fast_slow import check_convention, combined, convention_of, fractions, penalties
 from tutelage.linear.filters import FILTERS, Descent, Filter, way_of
 from tutelage.linear.finite import given_fields, mean_over_draws
 from tutelage.linear.record import check_problem, check_steps, dataset, mean_and_sem
@@ -123,8 +123,7 @@ def learning_curve(
     times = check_steps("t", t)
     check_choice("method", method, METHODS)
     check_choice("dynamics", dynamics, FILTERS)
-    if convention is not None and method != "fast_slow":
-        raise refuse("convention", 'be None for other methods than "fast_slow"', f"is {convention!r} for {method!r}")
+    kind = convention_of(method, convention)
     if method != "finite":
         for name, given in {"dynamics": dynamics != "descent", "draws": draws is not None, "z": z is not None}.items():
             if given:
@@ -134,7 +133,6 @@ def learning_curve(
         found, more = _finite(spectrum, times, way, draws, seed, z, progress)
         more |= {"dynamics": dynamics}
     else:
-        kind = check_convention(convention) if method == "fast_slow" else None
         count = None if nodes is None else check_count("nodes", nodes, minimum=2)
         R, error = limit_law(spectrum, times, method, lr, ridge, kind, count, penalty)
         found, more = (

@@ -19,7 +19,7 @@ import numpy as np
 from tutelage.errors import check_choice, refuse
 from tutelage.linear.spectrum import Spectrum
 
-__all__ = ["CONVENTIONS", "combined", "fractions", "penalties"]
+__all__ = ["CONVENTIONS", "check_convention", "combined", "convention_of", "fractions", "penalties"]
 
 CONVENTIONS = {
     "corrected": "scales as given, the slow block learns from n - p samples",
@@ -28,7 +28,17 @@ CONVENTIONS = {
 }
 
 
+def convention_of(method: str, convention: str | None) -> str | None:
+    """Return the convention of a method, None if it has none: only "fast_slow" has one."""
+    if method == "fast_slow":
+        return check_convention(convention)
+    if convention is not None:
+        raise refuse("convention", 'be None for other methods than "fast_slow"', f"is {convention!r} for {method!r}")
+    return None
+
+
 def check_convention(convention: str | None) -> str:
+    """Return which of the `CONVENTIONS` is meant, the default if none is named, or refuse one that is not known."""
     return check_choice("convention", "corrected" if convention is None else convention, CONVENTIONS)
 
 

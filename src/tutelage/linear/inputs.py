@@ -55,6 +55,34 @@ def fitted(spectrum: Spectrum, z: ArrayLike, y: ArrayLike) -> Spectrum:
 
     Its squares are those of the fit to all samples, and the noise is what that fit leaves: as if it did not depend on
     the inputs, which is the approximation.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Samples and eigenvalues; its teacher and noise are replaced.
+    z : array, shape (samples, d)
+        White inputs, of variance 1/d, as :func:`digit_inputs` gives them.
+    y : array, shape (samples,)
+        Labels.
+
+    Returns
+    -------
+    Spectrum
+        With the teacher :math:`W_j^2` (d,), W the fit by least squares, and as noise the root of the mean square of
+        what it leaves.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument, and the shape that it should have.
+
+    Examples
+    --------
+    >>> from tutelage.linear import two_scale
+    >>> z, y = digit_inputs(40)
+    >>> problem = fitted(two_scale(n=60, d=40, p=20, kappa=10), z, y)
+    >>> problem.teacher.shape, round(problem.noise, 3)
+    ((40,), 0.618)
     """
     check_type("spectrum", spectrum, Spectrum)
     z, y = check_array("z", z, ("samples", spectrum.d)), check_array("y", y, ("samples",))

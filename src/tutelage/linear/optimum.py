@@ -10,7 +10,7 @@ import numpy as np
 from tutelage.errors import check_choice, check_number
 from tutelage.linear.curves import LAWS, limit_law
 from tutelage.linear.equivalents import ridge_law
-from tutelage.linear.fast_slow import check_convention
+from tutelage.linear.fast_slow import convention_of
 from tutelage.linear.record import check_problem
 from tutelage.linear.spectrum import Spectrum, two_scale
 from tutelage.progress import progress as progress_bar
@@ -25,7 +25,15 @@ KAPPA_TOLERANCE = 1e-4  # relative
 
 
 class Optimum(NamedTuple):
-    """Where the generalisation error `eg` is smallest: ``at`` a time or a penalty, or at an end, 0 or infinity."""
+    """Where the generalisation error is smallest, and how small it is there.
+
+    Attributes
+    ----------
+    at : float
+        The time, in steps, or the penalty; at an end, 0 or infinity.
+    eg : float
+        The error, with the factor 1/2 and without the noise of test labels; at infinity the limit.
+    """
 
     at: float
     eg: float
@@ -44,6 +52,15 @@ def optimal_time(
     method, lr, ridge, convention
         As of :func:`learning_curve`, without "finite".
 
+    Returns
+    -------
+    Optimum
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument, as :func:`learning_curve` does.
+
     Examples
     --------
     >>> from tutelage.linear import two_scale
@@ -53,7 +70,7 @@ def optimal_time(
     (50291, 0.0782)
     """
     lr, ridge = check_problem(spectrum, lr, ridge)
-    kind = check_convention(convention) if check_choice("method", method, LAWS) == "fast_slow" else None
+    kind = convention_of(check_choice("method", method, LAWS), convention)
     first, last = _span(spectrum, lr)
 
     def error(t: np.ndarray) -> np.ndarray:
@@ -69,6 +86,21 @@ def optimal_ridge(spectrum: Spectrum) -> Optimum:
 
     For teachers whose components do not depend on the eigenvalue it trades variance for bias; ``at`` is 0 where none is
     better. Without label noise and with n > d, none is needed.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        The problem.
+
+    Returns
+    -------
+    Optimum
+        The penalty, and the generalisation error there, with the factor 1/2 and without label noise.
+
+    Raises
+    ------
+    ArgumentError
+        Unless `spectrum` is a :class:`Spectrum`.
 
     Examples
     --------
@@ -107,12 +139,23 @@ def critical_kappa(
     ridge : float
         Penalty.
     method : {"flow", "ridge", "fast_slow"}
-    convention : str, optional
-        Of "fast_slow".
+    convention : {"corrected", "published", "released"}, optional
+        Of "fast_slow", as of :func:`learning_curve`; default: "corrected".
     kappa_max : float
-        Largest kappa that is tried.
+        Largest kappa that is tried, > 1.
     progress : bool
         Whether to show a bar where it takes more than two seconds.
+
+    Returns
+    -------
+    float
+        kappa, 1, or infinity.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument: what :func:`two_scale` refuses, a method that is not known, a convention of another method
+        than "fast_slow".
 
     Notes
     -----
@@ -127,8 +170,7 @@ def critical_kappa(
     >>> round(critical_kappa(n=110, d=100, p=70, method="fast_slow", convention="published"), 1)
     11.3
     """
-    check_choice("method", method, ("flow", "ridge", "fast_slow"))
-    kind = check_convention(convention) if method == "fast_slow" else None
+    kind = convention_of(check_choice("method", method, ("flow", "ridge", "fast_slow")), convention)
     high = np.log(check_number("kappa_max", kappa_max, minimum=1, strict=True))
     check_number("ridge", ridge, minimum=0)
 

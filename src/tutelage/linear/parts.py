@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage.errors import check_choice, refuse
+from tutelage.errors import check_choice
 from tutelage.linear.curves import LAWS, limit_law
-from tutelage.linear.fast_slow import check_convention, combined, fractions, penalties
+from tutelage.linear.fast_slow import combined, convention_of, fractions, penalties
 from tutelage.linear.record import check_problem, check_steps, dataset
 from tutelage.linear.spectrum import Spectrum
 
@@ -71,11 +71,9 @@ def decomposition(
     """
     lr, ridge = check_problem(spectrum, lr, ridge)
     times, method = check_steps("t", t), check_choice("method", method, LAWS)
-    if convention is not None and method != "fast_slow":
-        raise refuse("convention", 'be None for other methods than "fast_slow"', f"is {convention!r} for {method!r}")
-    kind = check_convention(convention)
+    kind = convention_of(method, convention)
     R, error = limit_law(spectrum, times, method, lr, ridge, kind)
-    if method == "fast_slow":
+    if kind is not None:
         x = fractions(spectrum, penalties(times, lr, ridge), kind)
         end = np.broadcast_to(fractions(spectrum, np.array([ridge]), kind)[:, 0], len(times))
         alone = combined(spectrum, np.stack([x[:, 0], np.zeros(len(times))], 1))[1]
@@ -84,8 +82,7 @@ def decomposition(
         alone = limit_law(_without_slow(spectrum), times, method, lr, ridge)[1]
         rest = _slow_only(spectrum, times, method, lr, ridge)
     found = {"R": R, "Q": error - spectrum.signal + 2 * R, "eg": error / 2, "eg_fast": alone / 2, "eg_slow": rest / 2}
-    named = kind if method == "fast_slow" else None
-    arguments = {"method": method, "lr": lr, "ridge": ridge, "convention": named, "test_noise": bool(test_noise)}
+    arguments = {"method": method, "lr": lr, "ridge": ridge, "convention": kind, "test_noise": bool(test_noise)}
     return dataset(spectrum, times, found, "learning curve parts", arguments)
 
 

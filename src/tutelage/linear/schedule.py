@@ -94,6 +94,24 @@ def fading(first: float = 0.6, rate: float = 1e-3) -> Callable[[float], float]:
 
     The defaults are those of Pezeshki et al., ICML 2022, Fig. 6.
 
+    Parameters
+    ----------
+    first : float
+        The penalty at step 0, >= 0.
+    rate : float
+        By step, >= 0: the penalty falls as exp(-rate i) in the end, and stays as it is for 0.
+
+    Returns
+    -------
+    callable
+        From the number of the step i, at any real value, to the penalty: what :func:`learning_curve` takes as
+        `penalty`.
+
+    Raises
+    ------
+    ArgumentError
+        Naming the argument that is negative.
+
     Examples
     --------
     >>> penalty = fading()

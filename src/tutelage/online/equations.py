@@ -33,7 +33,14 @@ __all__ = ["Velocity", "right_hand_side"]
 
 
 class Velocity(NamedTuple):
-    """Derivatives of the order parameters by alpha: Q (K, K), R (K, M), v (K,)."""
+    """Derivatives of the order parameters by alpha = steps / N.
+
+    Attributes
+    ----------
+    Q : array, shape (K, K)
+    R : array, shape (K, M)
+    v : array, shape (K,)
+    """
 
     Q: np.ndarray
     R: np.ndarray
@@ -41,7 +48,17 @@ class Velocity(NamedTuple):
 
 
 def right_hand_side(rule: OnlineSGD, state: Overlaps) -> Velocity:
-    """Return the velocity of `state` under `rule` in the limit of large N; of a complex state, its continuation."""
+    """Return the velocity of `state` under `rule` in the limit of large N; of a complex state, its continuation.
+
+    Parameters
+    ----------
+    rule : OnlineSGD
+    state : Overlaps
+
+    Returns
+    -------
+    Velocity
+    """
     r, K, v = rule.rates, state.students, state.v
     drift = -r.lr * v[:, None] * first_layer_drift(rule, state)  # (K, K + M)
     spread = np.outer(v, v) * gradient_covariance(rule, state)

@@ -200,6 +200,12 @@ def classify(rule: OnlineSGD, state: Overlaps) -> str:
     its squared length lies in the teacher's span. It has the direction of teacher unit m if its cosine with it is at
     least 0.9 in size, and larger than with the others.
 
+    Parameters
+    ----------
+    rule : OnlineSGD
+        For its activations.
+    state : Overlaps
+
     Returns
     -------
     str

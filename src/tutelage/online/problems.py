@@ -19,7 +19,16 @@ __all__ = ["rule", "settled", "simulated", "solved"]
 
 
 def rule(problem: Problem) -> OnlineSGD:
-    """Return the learning rule of a problem."""
+    """Return the learning rule of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    OnlineSGD
+    """
     given = problem.rule
     return OnlineSGD(
         activation=problem.student.activation,
@@ -36,7 +45,18 @@ def rule(problem: Problem) -> OnlineSGD:
 
 
 def solved(problem: Problem, *, progress: bool = True) -> xarray.Dataset:
-    """Return what :func:`tutelage.solve` says about a problem; theory assumes Gaussian inputs, whatever is in it."""
+    """Return what :func:`tutelage.solve` says about a problem; theory assumes Gaussian inputs, whatever is in it.
+
+    Parameters
+    ----------
+    problem : Problem
+    progress : bool
+        Whether to draw a bar after two seconds, if standard error is a terminal.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     how = problem.theory
     with in_terms_of_keys():
         return solve(
@@ -51,7 +71,20 @@ def solved(problem: Problem, *, progress: bool = True) -> xarray.Dataset:
 
 
 def simulated(problem: Problem, *, checkpoint: Path | None = None, progress: bool = True) -> xarray.Dataset:
-    """Return what :func:`tutelage.simulate` makes of a problem."""
+    """Return what :func:`tutelage.simulate` makes of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    checkpoint : path, optional
+        File that the simulation is written to as it goes.
+    progress : bool
+        Whether to draw a bar after two seconds, if standard error is a terminal.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     how = problem.simulation
     with in_terms_of_keys():
         inputs = problem.inputs()
@@ -71,7 +104,18 @@ def simulated(problem: Problem, *, checkpoint: Path | None = None, progress: boo
 
 
 def settled(problem: Problem, *, progress: bool = True) -> FixedPoint:
-    """Return the stationary state that :func:`tutelage.fixed_point` finds from the start of a problem."""
+    """Return the stationary state that :func:`tutelage.fixed_point` finds from the start of a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    progress : bool
+        Whether to draw a bar after two seconds, if standard error is a terminal.
+
+    Returns
+    -------
+    FixedPoint
+    """
     from tutelage.online.fixed_points import fixed_point
 
     with in_terms_of_keys():

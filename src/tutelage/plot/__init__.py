@@ -8,21 +8,12 @@ open, and a notebook shows it. The look (:func:`style`) suits one column of a pa
 
 from tutelage.plot.complexity import complexity
 from tutelage.plot.continual import continual
-from tutelage.plot.curves import (
-    ALPHA,
-    DARK,
-    GREY,
-    WIDTH,
-    Picture,
-    learning_curve,
-    order_parameters,
-    overlaps,
-    save,
-    style,
-)
+from tutelage.plot.curves import learning_curve, order_parameters
+from tutelage.plot.heatmaps import overlaps
 from tutelage.plot.histograms import cosines
 from tutelage.plot.landscapes import minima, trajectories
 from tutelage.plot.linear import linear_curve, linear_parts, linear_plane
+from tutelage.plot.look import ALPHA, DARK, GREY, WIDTH, Picture, save, style
 from tutelage.plot.phases import phase_diagram
 from tutelage.plot.spectra import spectrum
 

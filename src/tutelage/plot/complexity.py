@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tutelage.errors import refuse
-from tutelage.plot.curves import DARK, _colours, _key, _settle, _single, style
+from tutelage.plot.look import DARK, colours_of, drawing, mark
 
 __all__ = ["complexity"]
 
@@ -40,24 +39,19 @@ def complexity(ds: xarray.Dataset, *, train: bool = False, ax: Axes | None = Non
         raise refuse("ds", "be a dataset of tl.complexity.Tracker", f"is {type(ds).__name__} without {missing[0]}")
     if train and "I_train" not in ds:
         raise refuse("train", "be False for a tracker without training samples", "is True")
-    if ax is not None and not isinstance(ax, Axes):
-        raise refuse("ax", "be matplotlib axes", f"is {type(ax).__name__}")
     shown = ds.sel(step=ds.step > 0)
     if not shown.sizes["step"]:
         raise refuse("ds", "hold a step > 0", "holds none")
-    with style() if ax is None else nullcontext():
-        axes = _single(title) if ax is None else ax
+    with drawing(ax, title) as axes:
         _curve(axes, shown, "I", color=DARK)
         if train:
             _curve(axes, shown, "I_train", color=DARK, ls=":")
-        for colour, name in zip(_colours(shown.sizes["simpler"]), shown.simpler.values, strict=True):
+        for colour, name in zip(colours_of(shown.sizes["simpler"]), shown.simpler.values, strict=True):
             one = shown.sel(simpler=name)
             _curve(axes, one, "mu", color=colour)
             axes.axhline(float(one.I_simpler.mean()), color=colour, ls="--", lw=0.7)
         axes.set(xscale="log", xlabel="steps of training", ylabel="bits")
-        axes.set_title(axes.get_title() if title is None else title)
         axes.legend(handles=_handles(shown, train), frameon=True, framealpha=0.8, edgecolor="none")
-        _settle(axes)
     return axes.figure.figure
 
 
@@ -78,9 +72,10 @@ def _curve(ax: Axes, ds: Any, name: str, **look: Any) -> None:
 
 def _handles(ds: Any, train: bool) -> list[Any]:
     names = [str(name) for name in ds.simpler.values]
-    rows = [_key(label="$I(F; Y)$", ls="-")]
-    rows += [_key(label="$I(F; Y)$, training samples", ls=":")] * train
+    rows = [mark(label="$I(F; Y)$", ls="-")]
+    rows += [mark(label="$I(F; Y)$, training samples", ls=":")] * train
     rows += [
-        _key(label=rf"$\mu$ with {name}", ls="-", color=c) for name, c in zip(names, _colours(len(names)), strict=True)
+        mark(label=rf"$\mu$ with {name}", ls="-", color=c)
+        for name, c in zip(names, colours_of(len(names)), strict=True)
     ]
-    return rows + [_key(label="$I(L; Y)$", ls="--")] * bool(names)
+    return rows + [mark(label="$I(L; Y)$", ls="--")] * bool(names)

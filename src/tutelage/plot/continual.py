@@ -11,23 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tutelage.errors import refuse
-from tutelage.plot.curves import (
-    ALPHA,
-    DARK,
-    GREY,
-    LINES,
-    MARKERS,
-    WIDTH,
-    Picture,
-    _check_dataset,
-    _colours,
-    _draw,
-    _draw_elements,
-    _key,
-    _settle,
-    _unit_keys,
-    style,
-)
+from tutelage.plot.elements import check_dataset, draw, draw_elements, unit_keys
+from tutelage.plot.look import ALPHA, DARK, GREY, LINES, MARKERS, WIDTH, Picture, colours_of, mark, settle, style
 
 __all__ = ["continual"]
 
@@ -49,7 +34,7 @@ def continual(ds: xarray.Dataset | None, sim: xarray.Dataset | None = None) -> F
     ds, sim : xarray.Dataset or None
         Theory and simulation of :mod:`tutelage.continual`, of the same tasks and units; at least one.
     """
-    given = {key: _check_dataset(name, each, NEEDED) for key, name, each in (("ode", "ds", ds), ("sim", "sim", sim))
+    given = {key: check_dataset(name, each, NEEDED) for key, name, each in (("ode", "ds", ds), ("sim", "sim", sim))
              if each is not None}  # fmt: skip
     if not given:
         raise refuse("ds, sim", "hold at least one dataset", "are None")
@@ -70,25 +55,25 @@ def continual(ds: xarray.Dataset | None, sim: xarray.Dataset | None = None) -> F
             _draw_errors(axes[0], each, key == "sim")
             _draw_heads(axes[1], each, key == "sim")
             _draw_overlaps(axes[2], each, key == "sim")
-            _draw_elements(axes[3], each, "Q", key == "sim")
+            draw_elements(axes[3], each, "Q", key == "sim")
         axes[0].set(yscale="log")
         axes[-1].set(xlabel=ALPHA, xlim=(0, float(first.alpha[-1]) or 1.0))
         _name_phases(axes[0], first)
-        _unit_keys(fig, *sizes[0][:2], *given, more=[_task_keys(first, "ode" in given)])
-        _settle(*axes)
+        unit_keys(fig, *sizes[0][:2], *given, more=[_task_keys(first, "ode" in given)])
+        settle(*axes)
     return fig
 
 
 def _draw_errors(ax: Axes, ds: Any, simulated: bool) -> None:
     for task, (colour, kind) in enumerate(_looks(ds.sizes["task"])):
-        _draw(ax, ds, "eg", (task,), simulated, kind, color=colour, ms=2)
+        draw(ax, ds, "eg", (task,), simulated, kind, color=colour, ms=2)
 
 
 def _draw_heads(ax: Axes, ds: Any, simulated: bool) -> None:
     kinds = [kind for _, kind in _looks(ds.sizes["head"])]
-    for k, colour in enumerate(_colours(ds.sizes["student"])):
+    for k, colour in enumerate(colours_of(ds.sizes["student"])):
         for head, kind in enumerate(kinds):
-            _draw(ax, ds, "heads", (head, k), simulated, kind, color=colour, ms=2)
+            draw(ax, ds, "heads", (head, k), simulated, kind, color=colour, ms=2)
 
 
 def _draw_overlaps(ax: Axes, ds: Any, simulated: bool) -> None:
@@ -96,21 +81,21 @@ def _draw_overlaps(ax: Axes, ds: Any, simulated: bool) -> None:
     if len(units) > len(LINES):
         units = (ds.readouts.values != 0).argmax(0)  # the task of each; the first, of shared units
     kinds = [_looks(ds.sizes["task"])[n][1] for n in units] if len(units) > len(LINES) else units.tolist()
-    for k, colour in enumerate(_colours(ds.sizes["student"])):
+    for k, colour in enumerate(colours_of(ds.sizes["student"])):
         for n, kind in enumerate(kinds):
-            _draw(ax, ds, "R", (k, n), simulated, kind, color=colour, ms=2)
+            draw(ax, ds, "R", (k, n), simulated, kind, color=colour, ms=2)
 
 
 def _looks(tasks: int) -> list[tuple[Any, int]]:
     """Return the colour and the kind of line of each task's error."""
-    return [(DARK, task) for task in range(tasks)] if tasks <= len(LINES) else [(c, 0) for c in _colours(tasks)]
+    return [(DARK, task) for task in range(tasks)] if tasks <= len(LINES) else [(c, 0) for c in colours_of(tasks)]
 
 
 def _task_keys(ds: Any, lines: bool) -> list[Any]:
     """Return the row of the legend for tasks."""
     looks = [({"ls": LINES[kind]} if lines else {"marker": MARKERS[kind]}) | {"color": colour}
              for colour, kind in _looks(ds.sizes["task"])]  # fmt: skip
-    return [_key(label="task"), *(_key(**({"label": str(task + 1)} | look)) for task, look in enumerate(looks))]
+    return [mark(label="task"), *(mark(**({"label": str(task + 1)} | look)) for task, look in enumerate(looks))]
 
 
 def _switches(ds: Any) -> np.ndarray:

@@ -9,7 +9,8 @@ import xarray
 from matplotlib.figure import Figure
 
 from tutelage.errors import check_number, refuse
-from tutelage.plot.curves import ENTRIES, HEIGHT, WIDTH, Picture, _check_dataset, _colours, _settle, style
+from tutelage.plot.elements import check_dataset
+from tutelage.plot.look import ENTRIES, HEIGHT, WIDTH, Picture, colours_of, settle, style
 from tutelage.regimes.cosines import cosine_histogram
 
 __all__ = ["cosines"]
@@ -29,14 +30,14 @@ def cosines(ds: xarray.Dataset, alpha: float | Sequence[float] | None = None, *,
     bins : int
         Number of intervals between -1 and 1.
     """
-    ds = _check_dataset("ds", ds, ("R", "T"))
+    ds = check_dataset("ds", ds, ("R", "T"))
     asked = ds["alpha"].values[[0, ds.sizes["alpha"] // 2, -1]] if alpha is None else np.atleast_1d(alpha)
     times = [check_number("alpha", time, minimum=0) for time in asked.tolist()]
     if not times:
         raise refuse("alpha", "name at least one time", "is empty")
     indices = np.unique(ds.indexes["alpha"].get_indexer(times, method="nearest"))
     density = cosine_histogram(ds.isel(alpha=indices), bins)
-    edges, colours = np.linspace(-1, 1, bins + 1), _colours(ds.sizes["teacher"])
+    edges, colours = np.linspace(-1, 1, bins + 1), colours_of(ds.sizes["teacher"])
     with style():
         fig = Picture(figsize=(WIDTH * max(1.0, len(indices) / 2), HEIGHT), layout="constrained")
         axes = fig.subplots(1, len(indices), sharey=True, squeeze=False)[0]
@@ -48,5 +49,5 @@ def cosines(ds: xarray.Dataset, alpha: float | Sequence[float] | None = None, *,
         axes[0].set_ylabel("density of students")
         if 1 < len(colours) <= ENTRIES:
             axes[-1].legend()
-        _settle(*axes)
+        settle(*axes)
     return fig

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from tutelage.errors import check_type, refuse
 from tutelage.minima import distinct
-from tutelage.plot.curves import DARK, _colours, _settle, _single, style
+from tutelage.plot.look import DARK, colours_of, settle, single, style
 
 __all__ = ["minima", "trajectories"]
 
@@ -40,8 +40,8 @@ def trajectories(*runs: xarray.Dataset, labels: list[str] | None = None, title: 
     if len(names) != len(runs):
         raise refuse("labels", f"be {len(runs)}, one for each run", f"are {len(names)}")
     with style():
-        axes = _single(title)
-        for run, name, colour in zip(runs, names, _colours(len(runs)), strict=True):
+        axes = single(title)
+        for run, name, colour in zip(runs, names, colours_of(len(runs)), strict=True):
             time = run["time"].values if "time" in run.dims else run["step"].values * _rate(run)
             for variable, line in (("loss", "-"), ("gradient_norm", ":")):
                 label = name if variable == "loss" else None
@@ -50,7 +50,7 @@ def trajectories(*runs: xarray.Dataset, labels: list[str] | None = None, title: 
         axes.plot([], [], ":", color=DARK, label="gradient")
         axes.set(xscale="log", yscale="log", xlabel=r"time (learning rate $\times$ steps)", ylabel="loss")
         axes.legend()
-        _settle(axes)
+        settle(axes)
     return axes.figure.figure
 
 
@@ -74,8 +74,8 @@ def minima(found: xarray.Dataset, *, title: str | None = None) -> Figure:
     order = done[np.argsort(found["loss"].values[done], kind="stable")]
     loss, kind = np.maximum(found["loss"].values[order], FLOOR), found["kind"].values[order]
     with style():
-        axes: Axes = _single(title)
-        for name, colour in zip(KINDS, _colours(len(KINDS)), strict=True):
+        axes: Axes = single(title)
+        for name, colour in zip(KINDS, colours_of(len(KINDS)), strict=True):
             here = kind == name
             if here.any():
                 axes.plot(np.flatnonzero(here) + 1, loss[here], KINDS[name], color=colour, label=name)
@@ -87,5 +87,5 @@ def minima(found: xarray.Dataset, *, title: str | None = None) -> Figure:
             place = float(members.mean()) + 1, float(loss[members].max())
             axes.annotate(f"{count}", place, xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6)
         axes.legend()
-        _settle(axes)
+        settle(axes)
     return axes.figure.figure

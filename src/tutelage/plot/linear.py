@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tutelage.errors import check_number, check_type, refuse
-from tutelage.plot.curves import DARK, GREY, LINES, PALETTE, SPACING, Picture, _colours, _settle, _single, style
+from tutelage.errors import check_number, refuse
+from tutelage.plot.look import DARK, GREY, LINES, PALETTE, SPACING, colours_of, drawing
 
 __all__ = ["linear_curve", "linear_parts", "linear_plane"]
 
@@ -45,20 +44,15 @@ def linear_curve(
         raise refuse("theory, sim", "hold at least one dataset", "are empty")
     pair = not _many(theory) and not _many(sim)
     names = list(dict.fromkeys([*lines, *marks]))
-    colours = dict.fromkeys(names, PALETTE[0]) if pair else dict(zip(names, _colours(len(names)), strict=True))
-    if ax is not None:
-        check_type("ax", ax, Axes)
-    with style() if ax is None else nullcontext():
-        axes = _single(title) if ax is None else ax
+    colours = dict.fromkeys(names, PALETTE[0]) if pair else dict(zip(names, colours_of(len(names)), strict=True))
+    with drawing(ax, title) as axes:
         for label, ds in lines.items():
             axes.plot(*_shown(ds, "eg"), color=colours[label], label=label)
         for label, ds in marks.items():
             _draw_runs(axes, ds, colours[label], "_" if label in lines else label)
         axes.set(xscale="log", xlabel=STEPS, ylabel=ERROR)
         axes.set_ylim(bottom=0)
-        axes.set_title(axes.get_title() if title is None else title)
         axes.legend()
-        _settle(axes)
     return axes.figure.figure
 
 
@@ -74,18 +68,13 @@ def linear_parts(parts: xarray.Dataset, *, ax: Axes | None = None, title: str | 
     title : str, optional
     """
     ds = _checked("parts", parts, ("eg", "eg_fast", "eg_slow"))
-    if ax is not None:
-        check_type("ax", ax, Axes)
-    with style() if ax is None else nullcontext():
-        axes = _single(title) if ax is None else ax
+    with drawing(ax, title) as axes:
         axes.plot(*_shown(ds, "eg_fast"), "--", color=PALETTE[1], label="fast features only")
         axes.plot(*_shown(ds, "eg_slow"), "-.", color=PALETTE[0], label="slow features only")
         axes.plot(*_shown(ds, "eg"), color=DARK, label="both")
         axes.set(xscale="log", xlabel=STEPS, ylabel=ERROR)
         axes.set_ylim(bottom=0)
-        axes.set_title(axes.get_title() if title is None else title)
         axes.legend()
-        _settle(axes)
     return axes.figure.figure
 
 
@@ -117,8 +106,6 @@ def linear_plane(
     paths = {label: _mean(_checked("curves", ds, ("R", "Q"))) for label, ds in _items(curves, "student").items()}
     if not paths:
         raise refuse("curves", "hold at least one dataset", "are empty")
-    if ax is not None:
-        check_type("ax", ax, Axes)
     signal = float(next(iter(paths.values())).attrs.get("signal", 1.0))
     right = 1.08 * max(signal, *(float(ds.R.max()) for ds in paths.values()))
     top = 1.08 * max(signal, *(float(ds.Q.max()) for ds in paths.values()))
@@ -126,22 +113,19 @@ def linear_plane(
     error = signal - 2 * R + Q[:, None]
     error[Q[:, None] < R**2 / signal] = np.nan
     highest = 2 * signal if vmax is None else check_number("vmax", vmax, minimum=0, strict=True)
-    with style() if ax is None else nullcontext():
-        axes = Picture(layout="constrained").add_subplot() if ax is None else ax
+    with drawing(ax, title, box=True) as axes:
         box: Any = (0, right, 0, top)
         image = axes.imshow(error, "Greys", extent=box, origin="lower", aspect="auto", clim=(0, highest), alpha=0.6)
         axes.plot(R, R**2 / signal, color=GREY, lw=0.6)
-        for k, ((label, ds), colour) in enumerate(zip(paths.items(), _colours(len(paths)), strict=True)):
+        for k, ((label, ds), colour) in enumerate(zip(paths.items(), colours_of(len(paths)), strict=True)):
             order = np.argsort(ds.t.values)
             look: Any = {"color": colour, "ls": LINES[k % len(LINES)], "label": label}
             axes.plot(ds.R.values[order], ds.Q.values[order], **look)
         axes.set(xlabel="$R$", ylabel="$Q$", xlim=(0, right), ylim=(0, top))
-        axes.set_title(axes.get_title() if title is None else title)
         if legend and len(paths) > 1:
             axes.legend(loc="upper left", frameon=True, framealpha=0.8, edgecolor="none")
         if ax is None:
             axes.figure.colorbar(image, ax=axes, label=r"$2 \epsilon_g$")
-        _settle(axes)
     return axes.figure.figure
 
 

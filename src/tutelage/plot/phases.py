@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import matplotlib
@@ -15,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from tutelage.errors import refuse
-from tutelage.plot.curves import DARK, GREY, Picture, _settle, style
+from tutelage.plot.look import DARK, GREY, drawing
 
 __all__ = ["phase_diagram"]
 
@@ -57,11 +56,8 @@ def phase_diagram(
     -----
     Axes are logarithmic where the values on them are spaced so. Points that are missing or failed are white.
     """
-    if ax is not None and not isinstance(ax, Axes):
-        raise refuse("ax", "be matplotlib axes", f"is {type(ax).__name__}")
     traced = isinstance(ds, xarray.Dataset) and value is None and {"label", "axes"} <= {*ds.variables, *ds.attrs}
-    with style() if ax is None else nullcontext():
-        axes = Picture(layout="constrained").add_subplot() if ax is None else ax
+    with drawing(ax, title, box=True) as axes:
         if traced:
             names = _ordered(str(ds.attrs["axes"]).split(", "), x)
             _draw_points(axes, ds, names)
@@ -71,8 +67,6 @@ def phase_diagram(
             _draw_grid(axes, array.transpose(*names[::-1]), names, log)
         for trace in (each for each in (ds if traced else None, boundary) if each is not None):
             _draw_boundary(axes, trace, names)
-        axes.set_title(axes.get_title() if title is None else title)
-        _settle(axes)
     return axes.figure.figure
 
 

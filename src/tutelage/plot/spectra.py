@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tutelage.errors import check_count, check_type, check_vector, refuse
+from tutelage.errors import check_count, check_vector, refuse
 from tutelage.landscape.spectra import Spectrum
-from tutelage.plot.curves import DARK, _colours, _settle, _single, style
+from tutelage.plot.look import DARK, colours_of, drawing
 
 __all__ = ["spectrum"]
 
@@ -54,12 +53,9 @@ def spectrum(
         raise refuse("values, law", "be at least one, and four at most", f"are {len(sets)} and {len(laws)}")
     if any(not hasattr(each, "pdf") for each in laws.values()):
         raise refuse("law", "have a method `pdf`", f"is {law!r:.60}")
-    if ax is not None:
-        check_type("ax", ax, Axes)
     edges = _edges(sets, check_count("bins", bins), log)
-    with style() if ax is None else nullcontext():
-        axes = _single(title) if ax is None else ax
-        for (label, each), colour in zip(sets.items(), _colours(len(sets)), strict=True):
+    with drawing(ax, title) as axes:
+        for (label, each), colour in zip(sets.items(), colours_of(len(sets)), strict=True):
             _histogram(axes, each, edges, label, colour, log)
         for (label, each), line in zip(laws.items(), LINES, strict=False):
             _curve(axes, each, edges, label, line, log)
@@ -67,9 +63,7 @@ def spectrum(
         axes.set(xlabel=r"eigenvalue $\lambda$", ylabel=density, xlim=(edges[0], edges[-1]))
         axes.set_xscale("log" if log else "linear")
         axes.set_ylim(bottom=0)
-        axes.set_title(axes.get_title() if title is None else title)
         axes.legend()
-        _settle(axes)
     return axes.figure.figure
 
 

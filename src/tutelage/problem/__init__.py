@@ -49,7 +49,13 @@ OPTIONS = {"checkpoint": "--checkpoint"}  # arguments that are no keys, but opti
 
 
 class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole problem; :func:`read` makes one from a file."""
+    """A whole problem; :func:`read` makes one from a file.
+
+    Attributes
+    ----------
+    student, teacher, start, rule, time, theory, simulation
+        The sections of a problem file, each with its keys; what is left out has the default of the key.
+    """
 
     student: Student = Student()
     teacher: Teacher = Teacher()

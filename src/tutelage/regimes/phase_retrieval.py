@@ -120,6 +120,16 @@ def exit_time(
 def optimal_lr(students: int = 1, noise: float = 0.0) -> float:
     r"""Return the learning rate of the shortest exit time, :math:`K^3 / (8 + 2 K + (2 + \sigma^2) K^2)`.
 
+    Parameters
+    ----------
+    students, noise
+        K and :math:`\sigma`, as for :func:`growth_rate`.
+
+    Returns
+    -------
+    float
+        lr, in the scaling of :func:`growth_rate`.
+
     Examples
     --------
     >>> 12 * optimal_lr()
@@ -133,6 +143,18 @@ def width_gain(students: int | None = None, noise: float = 0.0) -> float:
     r"""Return by which factor K students, each at the best rate, grow faster than one, by samples.
 
     For K to infinity (`students` None) it is :math:`(12 + \sigma^2) / (2 + \sigma^2)`: width helps, by a constant.
+
+    Parameters
+    ----------
+    students : int, optional
+        K; default: infinity.
+    noise : float
+        :math:`\sigma`, the standard deviation of label noise.
+
+    Returns
+    -------
+    float
+        At least 1.
 
     Examples
     --------

@@ -138,7 +138,7 @@ class Prediction:
         """Return the plateau exactly, by :func:`tutelage.fixed_point` from the perfect student.
 
         It takes milliseconds for a few units, and minutes for many: all overlaps are solved for, and for erf units each
-        velocity costs K^2 (K + M)^2 averages.
+        velocity costs K^2 (K + M)^2 averages: `progress` shows a bar after two seconds.
 
         Raises
         ------

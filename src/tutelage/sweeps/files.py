@@ -53,6 +53,16 @@ class _Axes(msgspec.Struct):
 def read(path: str | os.PathLike[str]) -> Plan:
     """Read a sweep file: a problem file with a section [sweep] and its axes, [[sweep.axes]].
 
+    Parameters
+    ----------
+    path : path
+        A TOML file.
+
+    Returns
+    -------
+    Plan
+        For :func:`tutelage.sweeps.sweep.status` and its relatives.
+
     Raises
     ------
     ArgumentError

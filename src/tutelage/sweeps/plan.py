@@ -100,7 +100,15 @@ class Plan:
         version: str = "",
         folder: Path = Path(),
     ) -> Plan:
-        """Return the plan of a base that may be a dict of sections, and a run by its name or as a function."""
+        """Return the plan of a base that may be a dict of sections, and a run by its name or as a function.
+
+        Parameters
+        ----------
+        base, axes, run, keep, version
+            As of :func:`tutelage.sweep`.
+        folder : Path
+            That paths in a dict of sections are relative to.
+        """
         problem = build(dict(base), folder) if isinstance(base, Mapping) else base
         what = run_named(run, version)
         if problem is None and not what.own:

@@ -113,13 +113,39 @@ def computed(
 
 
 def status(plan: Plan, store: str | os.PathLike[str]) -> dict[str, int]:
-    """Return how many points of a plan are done, failed and missing in a store; another process may be at it."""
+    """Return how many points of a plan are done, failed and missing in a store; another process may be at it.
+
+    Parameters
+    ----------
+    plan : Plan
+        As :func:`tutelage.sweeps.files.read` returns it.
+    store : path
+        The folder of the points.
+
+    Returns
+    -------
+    dict
+        Of counts: "points", "done", "failed", "missing".
+    """
     keys = {point.key for point in plan.points}
     return tally(Store(store).scan(keys)[0], len(keys))
 
 
 def collected(plan: Plan, store: str | os.PathLike[str]) -> xarray.Dataset:
-    """Return the dataset of what there is of a plan, and write it to the store; another process may be at it."""
+    """Return the dataset of what there is of a plan, and write it to the store; another process may be at it.
+
+    Parameters
+    ----------
+    plan : Plan
+        As :func:`tutelage.sweeps.files.read` returns it.
+    store : path
+        The folder of the points; made if need be.
+
+    Returns
+    -------
+    xarray.Dataset
+        As of :func:`tutelage.sweep`.
+    """
     where = Store(store).make()
     return finish(plan, where, Found(where.scan(point.key for point in plan.points)[0]))
 

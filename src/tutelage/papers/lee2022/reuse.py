@@ -13,6 +13,7 @@ from tutelage.papers.common import BOTH_LAYERS, TWO_TASKS, labelled, panels, two
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.figure import Figure
 
 __all__ = ["node_reuse", "order_parameters"]
 
@@ -160,30 +161,6 @@ def order_parameters(
     }
     coordinates = {"similarity": similarities, "since": since, "unit": UNITS, "task": (0, 1), "teacher": (0, 1)}
     ds = labelled(TWO_TASKS, data, coordinates, {"seed": seed, "duration": duration})
-    with panels(4, len(similarities), width=6.8, height=1.7) as (figure, axes):
-        for column, V in enumerate(similarities):
-            one, own = ds.sel(similarity=V), axes[column :: len(similarities)]
-            for task, line in ((0, "-"), (1, "--")):
-                own[0].plot(since, one.eg.sel(task=task), line, color="0.2", label=f"task {task + 1}")
-                for i, unit in enumerate(UNITS):
-                    R = one.R.sel(unit=unit, teacher=task)
-                    own[2].plot(since, R, line, color=f"C{i}", label=f"{unit} unit, teacher {task + 1}")
-            for i, unit in enumerate(UNITS):
-                own[1].plot(since, one["head"].sel(unit=unit), color=f"C{i}", label=f"{unit} unit")
-                own[3].plot(since, one.Q.sel(unit=unit), color=f"C{i}")
-            own[0].set(yscale="log", ylim=(1e-8, 1))
-            own[0].set_title(f"$V = {V:g}$")
-            own[3].set(xlabel=r"$\alpha$ since the switch")
-            for ax, top in zip(own[1:], (1.3, 1.5, 1.6), strict=True):
-                ax.set(ylim=(-0.05, top))
-            for ax in own:
-                ax.set(xscale="log")
-        for ax, label in zip(
-            axes[:: len(similarities)], (r"$\epsilon_t$", "$|h^2_k|$", "$|R_{kn}|$", "$Q_{kk}$"), strict=True
-        ):
-            ax.set(ylabel=label)
-        for ax in axes[: 3 * len(similarities) : len(similarities)]:
-            ax.legend(fontsize=5)
     last = ds.isel(since=-1)
     summary = {}
     for V in similarities:
@@ -191,4 +168,32 @@ def order_parameters(
         summary[f"V = {V:g}: head of the old unit"] = float(one["head"])
         summary[f"V = {V:g}: displacement of the old unit"] = float(one["displacement"])
         summary[f"V = {V:g}: error of the first task"] = float(one.eg.sel(task=0))
-    return Reproduction({"order-parameters": ds}, figure, summary)
+    return Reproduction({"order-parameters": ds}, _drawn(ds), summary)
+
+
+def _drawn(ds: xarray.Dataset) -> Figure:
+    """Draw the order parameters since the switch, a column for each similarity."""
+    V = ds.similarity.values
+    with panels(4, len(V), width=6.8, height=1.7) as (figure, axes):
+        for column, each in enumerate(V):
+            one, own = ds.sel(similarity=each), axes[column :: len(V)]
+            for task, line in ((0, "-"), (1, "--")):
+                own[0].plot(one.since, one.eg.sel(task=task), line, color="0.2", label=f"task {task + 1}")
+                for i, unit in enumerate(UNITS):
+                    R = one.R.sel(unit=unit, teacher=task)
+                    own[2].plot(one.since, R, line, color=f"C{i}", label=f"{unit} unit, teacher {task + 1}")
+            for i, unit in enumerate(UNITS):
+                own[1].plot(one.since, one["head"].sel(unit=unit), color=f"C{i}", label=f"{unit} unit")
+                own[3].plot(one.since, one.Q.sel(unit=unit), color=f"C{i}")
+            own[0].set(yscale="log", ylim=(1e-8, 1))
+            own[0].set_title(f"$V = {each:g}$")
+            own[3].set(xlabel=r"$\alpha$ since the switch")
+            for ax, top in zip(own[1:], (1.3, 1.5, 1.6), strict=True):
+                ax.set(ylim=(-0.05, top))
+            for ax in own:
+                ax.set(xscale="log")
+        for ax, label in zip(axes[:: len(V)], (r"$\epsilon_t$", "$|h^2_k|$", "$|R_{kn}|$", "$Q_{kk}$"), strict=True):
+            ax.set(ylabel=label)
+        for ax in axes[: 3 * len(V) : len(V)]:
+            ax.legend(fontsize=5)
+    return figure
