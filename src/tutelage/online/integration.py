@@ -13,7 +13,7 @@ import numpy as np
 from tutelage.errors import ArgumentError, DivergenceError, refuse
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import BOUND
-from tutelage.online.tail import Tail
+from tutelage.online.tail import INTERRUPTED, Tail
 from tutelage.online.vector import compiled_velocity, constants, start_vector, state_of, units, way
 from tutelage.overlaps import Overlaps
 
@@ -97,6 +97,8 @@ def integrate(
                 model, chosen = refined(rule, state, y, chosen, model, accuracy)
             if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):
                 status, done = tail.integrate(alpha, h, times, done, out, errors, rtol, report)
+                if status == INTERRUPTED:
+                    raise KeyboardInterrupt
             spent = time.perf_counter() - begin
             steps = WATCH if watched else max(LEAST, min(4 * steps, int(steps * SLICE / max(spent, 1e-9))))
     except KeyboardInterrupt:
