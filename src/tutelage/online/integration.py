@@ -130,6 +130,7 @@ def integrate_velocity(
 ) -> Trajectory:
     """Integrate dy/dalpha = velocity(alpha, y) from y0 by one of SciPy's solvers, step by step.
 
+    Steps of the explicit one stay stable at rest, as those of the compiled pair do, at the cost of a velocity a step.
     `observe` gives the generalisation error of a state, as soon as one is known.
     """
     from scipy.integrate import BDF, DOP853, LSODA, Radau
@@ -152,6 +153,7 @@ def integrate_velocity(
         if len(out) == len(times):
             return trajectory()
         solver = solver_class(velocity, 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
+        stable = _Stable(rtol, atol, velocity, solver) if method == "dop853" else None
         while solver.status == "running":
             solver.step()
             if solver.status == "failed" or not np.abs(solver.y).max() <= bound:
@@ -163,10 +165,35 @@ def integrate_velocity(
                 if passed[-1] == solver.t:
                     states[-1] = solver.y
                 record(states)
+            if stable and solver.status == "running":
+                stable.bound()
             report(solver.t)
     except KeyboardInterrupt:
         return trajectory(KeyboardInterrupt)
     return trajectory()
+
+
+class _Stable:
+    """Bounds the steps of an explicit solver by the fastest rate (:mod:`tutelage.online.kernels.integrate`)."""
+
+    def __init__(self, rtol: float, atol: float, velocity: Velocity, solver: Any) -> None:
+        from tutelage.online.kernels import integrate as kernel
+
+        self._kernel, self._velocity, self._solver = kernel, velocity, solver
+        self._rtol, self._atol = rtol, np.full(len(solver.y), atol)
+        self._fastest = np.zeros(len(solver.y) + 1)
+        kernel.begin_to_watch(self._fastest)
+        for _ in range(kernel.LOOKS):
+            self._fastest[-1] = 0.0  # of a direction that is none yet
+            self.bound()
+
+    def bound(self) -> None:
+        """Look at the rate where the solver is, and bound its next step."""
+        y, moved = self._solver.y, np.empty_like(self._solver.y)
+        self._kernel.probe(y, self._rtol, self._atol, self._fastest, moved)
+        there = self._velocity(self._solver.t, moved)
+        self._kernel.learn(y, self._solver.f, there, self._rtol, self._atol, self._fastest)
+        self._solver.max_step = self._kernel.STABLE / max(self._fastest[-1], 1e-300)
 
 
 def diverged(alpha: float, why: str) -> DivergenceError:
