@@ -155,3 +155,13 @@ def test_ramps_learn_to_rounding_in_few_steps(activation, K, train, lr, monkeypa
         for name in ("R", "Q", "v"):
             assert float(abs(found[rtol][name] - found[1e-6][name]).max()) < 1e-4
     assert float(abs(found[1e-8].Q - found[1e-10].Q)[:2].max()) < 1e-6
+
+
+def test_a_tolerance_below_rounding_ends_with_a_warning():
+    """It took minutes."""
+    state, rule = tl.Overlaps.random(2, 2, 784, seed=0), tl.OnlineSGD("relu", lr=1.0)
+    with pytest.warns(UserWarning, match=r"`rtol` is below the rounding of the equations from alpha = \d"):
+        ds = tl.solve(rule, state, [100.0, 2000.0], rtol=1e-13, atol=1e-15)
+    exact = tl.solve(rule, state, [100.0], rtol=1e-11, atol=1e-13)
+    assert float(abs(ds.Q[0] - exact.Q[0]).max()) < 1e-8
+    assert float(ds.eg[1]) < 1e-12

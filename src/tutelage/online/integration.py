@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,7 @@ IMPOSSIBLE = 1e-6  # of the largest eigenvalue: a covariance with one more negat
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 TIGHTER, TIGHTEST = 0.1, 1e-12  # rtol of a slice that is done again, of rtol before; and where that ends
 LEAST = 8  # steps in a slice
+NOISE = 0.03, 2000, 1e-9  # most of step times fastest rate, steps and rtol of runs that rounding holds up
 WATCH = 4  # steps between two looks for the neighbourhood of perfect learning
 
 Report = Callable[[float], None]
@@ -62,7 +64,8 @@ def integrate(
 
     Close to perfect learning it goes over to the equations in differences (:mod:`tutelage.online.tail`). Where units
     coincide but slowly, errors can make overlaps that no weights have: such a slice is done again, and the rest of the
-    run with it, with a tolerance ten times tighter.
+    run with it, with a tolerance ten times tighter. Where rounding holds the steps up, the tolerance becomes ten times
+    wider, with a warning.
     """
     from tutelage.online.kernels import integrate as kernel
 
@@ -76,7 +79,7 @@ def integrate(
     tolerance, bound = np.full(len(y), atol), BOUND * max(1.0, np.abs(y).max())
     alpha, done, status, steps = 0.0, 0, kernel.RUNNING, LEAST
     h = kernel.first_step(velocity, y, model, *both, K, max(times[-1], 1e-12), rtol, tolerance)
-    watched, fastest = Tail.possible(rule, state), np.zeros(len(y) + 1)
+    watched, fastest, slow = Tail.possible(rule, state), np.zeros(len(y) + 1), 0
     try:
         while status == kernel.RUNNING:
             begin, first, before = time.perf_counter(), done, (y.copy(), alpha, h, done)
@@ -93,6 +96,10 @@ def integrate(
                 model = model._replace(step=quadrature_step(rule, chosen, accuracy))
                 continue
             report(alpha)
+            slow = slow + steps if h * fastest[-1] < NOISE[0] and rtol < NOISE[2] else 0
+            if slow > NOISE[1] and status == kernel.RUNNING:
+                rtol, tolerance, slow = rtol / TIGHTER, tolerance / TIGHTER, 0
+                _warn_of_rounding(alpha, rtol)
             if model.step and status == kernel.RUNNING:
                 model, chosen = refined(rule, state, y, chosen, model, accuracy)
             if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):
@@ -109,6 +116,14 @@ def integrate(
         return Trajectory(out, None, errors, _measured(rule, (state, chosen, state_of(y, state)), model.step))
     why = "values beyond every bound" if status == kernel.DIVERGED else "the step size underflows"
     return Trajectory(out[:done], diverged(alpha, why), errors[:done])
+
+
+def _warn_of_rounding(alpha: float, rtol: float) -> None:
+    warnings.warn(
+        f"`rtol` is below the rounding of the equations from alpha = {alpha:.6g} on, where steps would become ever "
+        f"shorter: the run goes on with {rtol:.1g}",
+        stacklevel=4,
+    )
 
 
 def integrate_scipy(
