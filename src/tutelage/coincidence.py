@@ -106,17 +106,20 @@ class Fields(NamedTuple):
     number: np.ndarray
 
 
-def error_from_differences(D: np.ndarray, a: np.ndarray, pairing: Pairing, g: Activation) -> np.ndarray:
+def error_from_differences(
+    D: np.ndarray, a: np.ndarray, pairing: Pairing, g: Activation, u: np.ndarray | None = None
+) -> np.ndarray:
     """Return eps_g of states with the same pairs: covariances D (..., P, P) of differences and representatives.
 
-    The signed readouts are a (..., P).
+    The signed readouts are a (..., P); their sums u over each representative, (..., representatives), where they are
+    known better than as sums.
     """
     batch = D.shape[:-2]
     D, a = D.reshape(-1, *D.shape[-2:]), a.reshape(-1, a.shape[-1])
     apart, alone = np.flatnonzero(pairing.apart), np.flatnonzero(~pairing.apart)
     lift = np.zeros(D.shape[1:])
     lift[apart, pairing.partner[apart]] = pairing.sign[apart]
-    u = (a + a @ lift)[:, alone]
+    u = (a + a @ lift)[:, alone] if u is None else u.reshape(len(D), -1)
     total = _form(u, gaussian.I2(g, _gather(D, (_own(alone[:, None]), _own(alone)))), u)
     if len(apart):
         rule = _rule(D, pairing, apart, g)

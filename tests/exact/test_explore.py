@@ -148,10 +148,13 @@ def test_curves_are_those_of_python() -> None:
     assert worst < 1e-7
 
 
-@pytest.mark.parametrize(("K", "M", "train"), [(1, 1, "first"), (2, 2, "first"), (3, 3, "first")])
-def test_perfect_learning_has_no_floor(K: int, M: int, train: str) -> None:
+@pytest.mark.parametrize(
+    ("K", "M", "train", "lr"),
+    [(1, 1, "first", 0.5), (2, 2, "first", 0.5), (3, 3, "first", 0.5), (1, 1, "both", 2.0), (2, 2, "both", 2.0)],
+)
+def test_perfect_learning_has_no_floor(K: int, M: int, train: str, lr: float) -> None:
     """The state, too, tends to the teacher, while the error falls beyond rounding."""
-    rule, W = tl.OnlineSGD("erf", lr=0.5, train=train), np.random.default_rng(0).standard_normal((M, 100))
+    rule, W = tl.OnlineSGD("erf", lr=lr, train=train), np.random.default_rng(0).standard_normal((M, 100))
     near = W[np.minimum(np.arange(K), M - 1)] * np.array([-1.0, *np.ones(K - 1)])[:, None]
     near += 0.1 * np.random.default_rng(1).standard_normal(near.shape)
     v, v_star = np.array([-1.0, *np.ones(K - 1)]), np.ones(M)

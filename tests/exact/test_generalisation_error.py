@@ -119,7 +119,49 @@ def test_differences_and_overlaps_move_alike():
     dE = dQ - dR @ S.T - S @ dR.T
     assert np.allclose(apart[: K * M].reshape(K, M), dR, rtol=0, atol=1e-9 * np.abs(dR).max())
     assert np.allclose(apart[K * M : K * M + K * K].reshape(K, K), dE, rtol=0, atol=1e-7 * np.abs(dE).max())
-    assert np.allclose(apart[K * M + K * K :], full[K * M + K * K :], rtol=0, atol=1e-9)
+    dv = full[K * M + K * K :]
+    followed = [dv[0] + dv[2], -dv[1], dv[2]]  # what the readouts of the first student of each teacher miss, and v
+    assert np.allclose(apart[K * M + K * K :], followed, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("K", "M", "lr"), [(1, 1, 1.0), (2, 2, 2.0), (3, 2, 1.0)])
+def test_both_layers_learn_below_rounding(K, M, lr, monkeypatch):
+    """With v - v* in place of what is missing, steps became shorter for ever, or the error kept a floor."""
+    from tutelage.online.kernels import integrate
+
+    left, advance = [], integrate.advance
+
+    def counted(*arguments):
+        left[0] -= arguments[-1]
+        assert left[0] >= 0
+        return advance(*arguments)
+
+    monkeypatch.setattr(integrate, "advance", counted)
+    rng = np.random.default_rng(5)
+    W_star = rng.standard_normal((M, 50))
+    W = W_star[np.arange(K) % M] + 0.2 * rng.standard_normal((K, 50))
+    v = (1 + 0.1 * rng.standard_normal(K)) / np.bincount(np.arange(K) % M)[np.arange(K) % M]
+    state, rule = tl.Overlaps.from_weights(W, W_star, v, np.ones(M)), tl.OnlineSGD("erf", lr=lr, train="both")
+    times, ends = np.linspace(100, 4000, 40), {}
+    for rtol in (1e-6, 1e-8, 1e-12):
+        left[:] = [40_000]
+        ends[rtol] = tl.solve(rule, state, times, rtol=rtol, atol=rtol / 100).eg.values
+    assert (np.diff(np.log(ends[1e-12])) < 0).all()
+    assert np.abs(np.log(ends[1e-8] / ends[1e-12])).max() < 1e-3
+
+
+def test_ctrl_c_keeps_what_was_learnt_below_rounding(monkeypatch):
+    from tutelage.progress import Progress
+
+    def update(self, reached):
+        if reached > 1000:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "update", update)
+    with pytest.warns(UserWarning, match="interrupted"):
+        ds = tl.solve(tl.OnlineSGD("erf", lr=0.5), tl.Overlaps.random(2, 2, 100, seed=3), np.linspace(100, 3000, 30))
+    assert float(ds.alpha[-1]) >= 900
+    assert 0 < float(ds.eg[-1]) < 1e-12
 
 
 @pytest.mark.parametrize("k", [12, 40, 99])

@@ -55,6 +55,30 @@ def theirs(rule: tl.OnlineSGD, law: Particles, cosines: np.ndarray) -> np.ndarra
     return np.concatenate([(drift[:, K:] - r.decay * law.R).ravel(), square, dv, [error]])
 
 
+@pytest.mark.parametrize(
+    ("case", "dim", "end"), [(tl.OnlineSGD("erf", lr=1.0), None, 2000), (tl.OnlineSGD("square", lr=1.0), 5, 600)]
+)
+def test_steps_stay_stable_at_rest(case: tl.OnlineSGD, dim: int | None, end: float) -> None:
+    """Steps at the limit of stability left fast modes at up to a thousand times the tolerance for ever."""
+    law = Particles.gaussian(4, T=[[1.0, 0.3], [0.3, 0.8]], dim=5, seed=1)
+    equations, begin = field(case, law, None if dim is None else dim - 2), Moving.of(law).vector
+    times = np.geomspace(end / 4, end, 30)
+    flow = lambda _, y: equations.velocity(Moving.from_vector(y, 4)).vector  # noqa: E731
+    exact = solve_ivp(flow, (0, end), begin, "LSODA", times, rtol=1e-12, atol=1e-14).y.T.reshape(30, -1, 4)
+    ds = tl.regimes.solve_mean_field(case, law, times, dim=dim)
+    R = np.einsum("trk,mr->tkm", exact[:, :-2], law.frame)
+    assert np.abs(ds.R.values - R).max() < 1e-8
+    assert np.abs(ds.q.values - exact[:, -2] ** 2).max() < 1e-8
+
+
+def test_lengths_that_vanish_need_no_cosine() -> None:
+    """With weight decay they all do, and the singularity of the averages goes off to infinity."""
+    R, T, case = [[0.3, 0.1], [0.2, -0.4]], np.eye(2), rule("erf", weight_decay=0.1)
+    short = tl.regimes.solve_mean_field(case, Particles(R, [1e-154, 1e-310], T), [0.0, 5.0], dim=6)
+    none = tl.regimes.solve_mean_field(case, Particles(R, [0.0, 0.0], T), [0.0, 5.0], dim=6)
+    assert np.abs(short.R - none.R).max() < 1e-9
+
+
 def random_cosines(K: int, n: int, frames: int, seed: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(seed)
     for _ in range(frames):

@@ -128,3 +128,40 @@ def test_steps_stay_stable_at_rest(rule, K, M):
     exact = tl.solve(rule, state, times, rtol=1e-13, atol=1e-15, method="lsoda")
     assert float(abs(ours.Q - exact.Q).max()) < 4e-8
     assert float(abs(ours.Q - exact.Q)[-1].max()) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("activation", "K", "train", "lr"),
+    [("relu", 2, "first", 1.0), ("relu", 3, "both", 0.3), ("leaky_relu", 2, "first", 0.5)],
+)
+def test_ramps_learn_to_rounding_in_few_steps(activation, K, train, lr, monkeypatch):
+    """Errors of the integrator make covariances that no fields have; roots of averages there made steps of 1e-7."""
+    from tutelage.online.kernels import integrate
+
+    left, advance = [], integrate.advance
+
+    def counted(*arguments):
+        left[0] -= arguments[-1]
+        assert left[0] >= 0
+        return advance(*arguments)
+
+    monkeypatch.setattr(integrate, "advance", counted)
+    state, rule = tl.Overlaps.random(K, K, 784, seed=0), tl.OnlineSGD(activation, lr=lr, train=train)
+    found = {}
+    for rtol in (1e-6, 1e-8, 1e-10):
+        left[:] = [4000]
+        found[rtol] = tl.solve(rule, state, [30.0, 100.0, 2000.0], rtol=rtol, atol=rtol / 100)
+        assert float(found[rtol].eg[-1]) < 10 * rtol
+        for name in ("R", "Q", "v"):
+            assert float(abs(found[rtol][name] - found[1e-6][name]).max()) < 1e-4
+    assert float(abs(found[1e-8].Q - found[1e-10].Q)[:2].max()) < 1e-6
+
+
+def test_a_tolerance_below_rounding_ends_with_a_warning():
+    """It took minutes."""
+    state, rule = tl.Overlaps.random(2, 2, 784, seed=0), tl.OnlineSGD("relu", lr=1.0)
+    with pytest.warns(UserWarning, match=r"`rtol` is below the rounding of the equations from alpha = \d"):
+        ds = tl.solve(rule, state, [100.0, 2000.0], rtol=1e-13, atol=1e-15)
+    exact = tl.solve(rule, state, [100.0], rtol=1e-11, atol=1e-13)
+    assert float(abs(ds.Q[0] - exact.Q[0]).max()) < 1e-8
+    assert float(ds.eg[1]) < 1e-12

@@ -2,7 +2,8 @@
 // The last part of a noiseless run that learns its teacher perfectly, in differences: twin of tutelage.online.tail.
 //
 // A student i tends to s_i times teacher p_i (s_i = 0: it vanishes), x_i = s_i rho_{p_i} + Delta_i. The state vector
-// has G = <Delta rho> in place of R, E = <Delta Delta> in place of Q, and v; D is their covariance with T. The error is
+// has G = <Delta rho> in place of R, E = <Delta Delta> in place of Q, and v, but u in place of the readout of a
+// teacher's first student, which as v - v* would be rounding in the end; D is the covariance of Delta and rho. The error is
 // sum_k v_k h_k + sum_m u_m g(rho_m), h_k = int_0^1 g'(s_k rho + tau Delta_k) Delta_k dtau by two nodes, so that every
 // term is linear or quadratic in what tends to zero, and nothing cancels. For erf and linear units.
 
@@ -36,7 +37,10 @@ const Tail = (() => {
     const t = { m, partner, sign, D: new Float64Array(P * P), u: new Float64Array(M), f: new Float64Array(P),
       d: new Float64Array(P), out: new Float64Array(P), one: new Float64Array(P * P), two: new Float64Array(P * P),
       three: new Float64Array(P * P), drift: new Float64Array(K * P) };
+    t.first = Array.from(m.vStar, (_, n) => partner.findIndex((p, k) => p === n && sign[k] !== 0)); // -1: none
+    t.v = new Float64Array(K);
     t.start = y.slice();
+    t.first.forEach((k, n) => { if (k >= 0) t.start[v0 + k] = u[n]; });
     for (let i = 0; i < K; i++) {
       for (let n = 0; n < M; n++) t.start[i * M + n] -= sign[i] * T[partner[i] * M + n];
       for (let k = 0; k < K; k++) {
@@ -57,6 +61,8 @@ const Tail = (() => {
           + sign[i] * sign[k] * T[partner[i] * M + partner[k]];
       }
     }
+    readouts(t, y);
+    out.set(t.v, Q0 + K * K);
     return out;
   }
 
@@ -71,14 +77,27 @@ const Tail = (() => {
   }
 
   function unpack(t, y) {
-    const { m: { K, M, P, T, vStar }, D, u } = t, Q0 = K * M;
+    const { m: { K, M, P, T }, D } = t, Q0 = K * M;
     for (let i = 0; i < K; i++) {
       for (let n = 0; n < M; n++) D[i * P + K + n] = D[(K + n) * P + i] = y[i * M + n];
       for (let k = 0; k < K; k++) D[i * P + k] = 0.5 * (y[Q0 + i * K + k] + y[Q0 + k * K + i]);
     }
     for (let n = 0; n < M; n++) for (let l = 0; l < M; l++) D[(K + n) * P + K + l] = T[n * M + l];
-    for (let n = 0; n < M; n++) u[n] = -vStar[n];
-    for (let k = 0; k < K; k++) u[t.partner[k]] += t.sign[k] * y[Q0 + K * K + k];
+    readouts(t, y);
+  }
+
+  /** Write the readouts of a vector of differences to t.v, and what they miss to t.u. */
+  function readouts(t, y) {
+    const { m: { K, M, vStar }, u, v, first, partner, sign } = t, v0 = K * M + K * K;
+    for (let k = 0; k < K; k++) v[k] = y[v0 + k];
+    first.forEach((k, n) => {
+      u[n] = k < 0 ? -vStar[n] : y[v0 + k];
+      if (k >= 0) v[k] = sign[k] * (vStar[n] + u[n]);
+    });
+    for (let k = 0; k < K; k++) {
+      const lead = first[partner[k]];
+      if (sign[k] !== 0 && lead !== k) v[lead] -= sign[lead] * sign[k] * v[k];
+    }
   }
 
   /** <g'> of a field of this variance. */
@@ -157,7 +176,7 @@ const Tail = (() => {
 
   function velocity(y, t, dy) {
     unpack(t, y);
-    const { m: { K, M, P, lr, lrReadout }, D, one, two, drift } = t, Q0 = K * M, v = y.subarray(Q0 + K * K);
+    const { m: { K, M, P, lr, lrReadout }, D, one, two, drift, v } = t, Q0 = K * M;
     for (let i = 0; i < K; i++) drifts(t, v, i);
     for (let i = 0; i < K; i++) {
       for (let n = 0; n < M; n++) dy[i * M + n] = -lr * v[i] * drift[i * P + K + n];
@@ -168,12 +187,16 @@ const Tail = (() => {
       }
       dy[Q0 + K * K + i] = lrReadout === 0 ? 0 : -lrReadout * turn(t, v, i);
     }
+    t.first.forEach((lead, n) => {
+      const changes = t.partner.map((p, k) => p === n ? t.sign[k] * dy[Q0 + K * K + k] : 0);
+      if (lead >= 0) dy[Q0 + K * K + lead] = changes.reduce((sum, change) => sum + change);
+    });
   }
 
   /** The generalisation error of a vector of differences. */
   function error(t, y) {
     unpack(t, y);
-    return Math.max(square(t, y.subarray(t.m.K * t.m.M + t.m.K ** 2), t.D) / 2, 0);
+    return Math.max(square(t, t.v, t.D) / 2, 0);
   }
 
   return { possible, enter, leave, tolerances, velocity, error };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from tutelage.errors import ArgumentError, DivergenceError, refuse
 from tutelage.online.rule import OnlineSGD
 from tutelage.online.runs import BOUND
-from tutelage.online.tail import Tail
+from tutelage.online.tail import INTERRUPTED, Tail
 from tutelage.online.vector import compiled_velocity, constants, start_vector, state_of, units, way
 from tutelage.overlaps import Overlaps
 
@@ -34,6 +35,7 @@ IMPOSSIBLE = 1e-6  # of the largest eigenvalue: a covariance with one more negat
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 TIGHTER, TIGHTEST = 0.1, 1e-12  # rtol of a slice that is done again, of rtol before; and where that ends
 LEAST = 8  # steps in a slice
+NOISE = 0.03, 2000, 1e-9  # most of step times fastest rate, steps and rtol of runs that rounding holds up
 WATCH = 4  # steps between two looks for the neighbourhood of perfect learning
 
 Report = Callable[[float], None]
@@ -62,7 +64,8 @@ def integrate(
 
     Close to perfect learning it goes over to the equations in differences (:mod:`tutelage.online.tail`). Where units
     coincide but slowly, errors can make overlaps that no weights have: such a slice is done again, and the rest of the
-    run with it, with a tolerance ten times tighter.
+    run with it, with a tolerance ten times tighter. Where rounding holds the steps up, the tolerance becomes ten times
+    wider, with a warning.
     """
     from tutelage.online.kernels import integrate as kernel
 
@@ -76,7 +79,7 @@ def integrate(
     tolerance, bound = np.full(len(y), atol), BOUND * max(1.0, np.abs(y).max())
     alpha, done, status, steps = 0.0, 0, kernel.RUNNING, LEAST
     h = kernel.first_step(velocity, y, model, *both, K, max(times[-1], 1e-12), rtol, tolerance)
-    watched, fastest = Tail.possible(rule, state), np.zeros(len(y) + 1)
+    watched, fastest, slow = Tail.possible(rule, state), np.zeros(len(y) + 1), 0
     try:
         while status == kernel.RUNNING:
             begin, first, before = time.perf_counter(), done, (y.copy(), alpha, h, done)
@@ -93,10 +96,16 @@ def integrate(
                 model = model._replace(step=quadrature_step(rule, chosen, accuracy))
                 continue
             report(alpha)
+            slow = slow + steps if h * fastest[-1] < NOISE[0] and rtol < NOISE[2] else 0
+            if slow > NOISE[1] and status == kernel.RUNNING:
+                rtol, tolerance, slow = rtol / TIGHTER, tolerance / TIGHTER, 0
+                _warn_of_rounding(alpha, rtol)
             if model.step and status == kernel.RUNNING:
                 model, chosen = refined(rule, state, y, chosen, model, accuracy)
             if watched and status == kernel.RUNNING and (tail := Tail.enter(rule, state, y)):
                 status, done = tail.integrate(alpha, h, times, done, out, errors, rtol, report)
+                if status == INTERRUPTED:
+                    raise KeyboardInterrupt
             spent = time.perf_counter() - begin
             steps = WATCH if watched else max(LEAST, min(4 * steps, int(steps * SLICE / max(spent, 1e-9))))
     except KeyboardInterrupt:
@@ -107,6 +116,14 @@ def integrate(
         return Trajectory(out, None, errors, _measured(rule, (state, chosen, state_of(y, state)), model.step))
     why = "values beyond every bound" if status == kernel.DIVERGED else "the step size underflows"
     return Trajectory(out[:done], diverged(alpha, why), errors[:done])
+
+
+def _warn_of_rounding(alpha: float, rtol: float) -> None:
+    warnings.warn(
+        f"`rtol` is below the rounding of the equations from alpha = {alpha:.6g} on, where steps would become ever "
+        f"shorter: the run goes on with {rtol:.1g}",
+        stacklevel=4,
+    )
 
 
 def integrate_scipy(
@@ -128,6 +145,7 @@ def integrate_velocity(
 ) -> Trajectory:
     """Integrate dy/dalpha = velocity(alpha, y) from y0 by one of SciPy's solvers, step by step.
 
+    Steps of the explicit one stay stable at rest, as those of the compiled pair do, at the cost of a velocity a step.
     `observe` gives the generalisation error of a state, as soon as one is known.
     """
     from scipy.integrate import BDF, DOP853, LSODA, Radau
@@ -150,6 +168,7 @@ def integrate_velocity(
         if len(out) == len(times):
             return trajectory()
         solver = solver_class(velocity, 0.0, y0, times[-1], rtol=max(rtol, 1e-13), atol=atol)
+        stable = _Stable(rtol, atol, velocity, solver) if method == "dop853" else None
         while solver.status == "running":
             solver.step()
             if solver.status == "failed" or not np.abs(solver.y).max() <= bound:
@@ -161,10 +180,35 @@ def integrate_velocity(
                 if passed[-1] == solver.t:
                     states[-1] = solver.y
                 record(states)
+            if stable and solver.status == "running":
+                stable.bound()
             report(solver.t)
     except KeyboardInterrupt:
         return trajectory(KeyboardInterrupt)
     return trajectory()
+
+
+class _Stable:
+    """Bounds the steps of an explicit solver by the fastest rate (:mod:`tutelage.online.kernels.integrate`)."""
+
+    def __init__(self, rtol: float, atol: float, velocity: Velocity, solver: Any) -> None:
+        from tutelage.online.kernels import integrate as kernel
+
+        self._kernel, self._velocity, self._solver = kernel, velocity, solver
+        self._rtol, self._atol = rtol, np.full(len(solver.y), atol)
+        self._fastest = np.zeros(len(solver.y) + 1)
+        kernel.begin_to_watch(self._fastest)
+        for _ in range(kernel.LOOKS):
+            self._fastest[-1] = 0.0  # of a direction that is none yet
+            self.bound()
+
+    def bound(self) -> None:
+        """Look at the rate where the solver is, and bound its next step."""
+        y, moved = self._solver.y, np.empty_like(self._solver.y)
+        self._kernel.probe(y, self._rtol, self._atol, self._fastest, moved)
+        there = self._velocity(self._solver.t, moved)
+        self._kernel.learn(y, self._solver.f, there, self._rtol, self._atol, self._fastest)
+        self._solver.max_step = self._kernel.STABLE / max(self._fastest[-1], 1e-300)
 
 
 def diverged(alpha: float, why: str) -> DivergenceError:

@@ -53,6 +53,8 @@ def solve(
         Tolerance of each step, relative and absolute, for every order parameter. Errors at the end are up to some
         hundred times larger. Where they make overlaps that no weights have (a run on quadratures whose units all but
         coincide), that part is done again with tolerances ten times tighter, and the rest with these.
+        Where tolerances are below rounding (ReLU near perfect learning, from about 1e-12 on), the rest is done with
+        wider ones, with a warning.
     method : {"dop853", "lsoda", "radau", "bdf"}
         "dop853": our compiled Dormand-Prince pair of order 8(5, 3) with dense output. The others are SciPy's, for stiff
         problems.

@@ -18,15 +18,19 @@ from tutelage.online.rule import OnlineSGD
 from tutelage.online.vector import constants, units
 from tutelage.overlaps import Overlaps, stacked
 
-__all__ = ["Tail"]
+__all__ = ["INTERRUPTED", "Tail"]
 
 NEAR = 1e-5  # mean squared distance at which the differences take over; two Gauss nodes err by its square
 STEPS = 8  # between two updates of the tolerance
+INTERRUPTED = -1
 
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """A state in differences: G (K, M), E (K, K) and v (K,) in one vector, and which unit each student tends to."""
+    """A state in differences: G (K, M), E (K, K) and v (K,) in one vector, and which unit each student tends to.
+
+    In place of the readout of the first student of a teacher stands what the readouts of all of them miss: u.
+    """
 
     rule: OnlineSGD
     state: Overlaps
@@ -57,7 +61,36 @@ class Tail:
             return None
         S = np.eye(M)[partner] * sign[:, None]
         E = Q - R @ S.T - S @ R.T + S @ state.T @ S.T
-        return cls(rule, state, partner, sign, np.concatenate([(R - S @ state.T).ravel(), E.ravel(), v]))
+        tail = cls(rule, state, partner, sign, np.concatenate([(R - S @ state.T).ravel(), E.ravel(), v]))
+        tail.y[K * M + K * K :] = tail._sums @ v - tail._targets
+        return tail
+
+    @property
+    def _first(self) -> np.ndarray:
+        """The first student of each teacher, (M,); K where there is none."""
+        mine = (self.partner == np.arange(self.state.teachers)[:, None]) & (self.sign != 0)
+        return np.where(mine.any(1), mine.argmax(1), self.state.students)
+
+    @property
+    def _sums(self) -> np.ndarray:
+        """The matrix (K, K) from the readouts to what is followed: sums where a student is the first, else itself."""
+        sums = np.eye(self.state.students + 1)
+        for m, k in enumerate(self._first):
+            sums[k, :-1] = self.sign * (self.partner == m)
+        return sums[:-1, :-1]
+
+    @property
+    def _targets(self) -> np.ndarray:
+        """What these sums tend to, (K,), where they tend to zero as followed; zero for all others."""
+        targets = np.zeros(self.state.students + 1)
+        targets[self._first] = self.state.v_star
+        return targets[:-1]
+
+    def _missing(self, y: np.ndarray) -> np.ndarray:
+        """Return u (..., M) of vectors of differences."""
+        K, M = self.state.students, self.state.teachers
+        followed = np.concatenate([y[..., K * M + K * K :], np.zeros((*y.shape[:-1], 1))], -1)
+        return np.where(self._first < K, followed[..., self._first], -self.state.v_star)
 
     def integrate(
         self,
@@ -70,7 +103,10 @@ class Tail:
         rtol: float,
         report: Callable[[float], None],
     ) -> tuple[int, int]:
-        """Integrate to the last of `times`; fill the states and errors at times[done:], return status and `done`."""
+        """Integrate to the last of `times`; fill the states and errors at times[done:], return status and `done`.
+
+        The status is INTERRUPTED after Ctrl-C, with what was reached.
+        """
         from tutelage.online.kernels import integrate as kernel
         from tutelage.online.kernels.tail import tail_velocity
         from tutelage.pointers import pointer
@@ -80,25 +116,15 @@ class Tail:
         model = constants(self.rule, self.state)._replace(partner=self.partner, sign=self.sign)
         y, states, status, begin = self.y.copy(), np.empty_like(out), kernel.RUNNING, done
         fastest = np.zeros(len(y) + 1)
-        while status == kernel.RUNNING:
-            alpha, h, done, status = kernel.advance(
-                velocity,
-                y,
-                alpha,
-                h,
-                fastest,
-                model,
-                *both,
-                K,
-                times,
-                done,
-                states,
-                rtol,
-                self._tolerance(y, rtol),
-                np.inf,
-                STEPS,
-            )
-            report(alpha)
+        try:
+            while status == kernel.RUNNING:
+                tolerance = self._tolerance(y, rtol)
+                alpha, h, done, status = kernel.advance(
+                    velocity, y, alpha, h, fastest, model, *both, K, times, done, states, rtol, tolerance, np.inf, STEPS
+                )
+                report(alpha)
+        except KeyboardInterrupt:
+            status = INTERRUPTED
         if done > begin:
             out[begin:done], errors[begin:done] = self._leave(states[begin:done], K, M)
         return status, done
@@ -106,17 +132,18 @@ class Tail:
     def _tolerance(self, y: np.ndarray, rtol: float) -> np.ndarray:
         """Return the absolute tolerance: relative to the distance, squared for E."""
         K, M = self.state.students, self.state.teachers
-        u = np.bincount(self.partner, self.sign * y[K * M + K * K :], M) - self.state.v_star
-        square = max(np.abs(np.diagonal(y[K * M : K * M + K * K].reshape(K, K))).max(), (u**2).max(), 1e-290)
+        far = np.abs(np.diagonal(y[K * M : K * M + K * K].reshape(K, K))).max()
+        square = max(far, (self._missing(y) ** 2).max(), 1e-290)
         sizes = [np.full(K * M, np.sqrt(square)), np.full(K * K, square), np.full(K, np.sqrt(square))]
         return rtol * np.concatenate(sizes)
 
     def _leave(self, y: np.ndarray, K: int, M: int) -> tuple[np.ndarray, np.ndarray]:
         """Return state vectors (R, Q, v) and generalisation errors of vectors of differences (times, size)."""
-        G, E, v = y[:, : K * M].reshape(-1, K, M), y[:, K * M : K * M + K * K].reshape(-1, K, K), y[:, K * M + K * K :]
+        G, E = y[:, : K * M].reshape(-1, K, M), y[:, K * M : K * M + K * K].reshape(-1, K, K)
+        v = (y[:, K * M + K * K :] + self._targets) @ np.linalg.inv(self._sums).T
         T, S = self.state.T, np.eye(M)[self.partner] * self.sign[:, None]
         Q = E + G @ S.T + S @ np.swapaxes(G, 1, 2) + S @ T @ S.T
         pairing = Pairing(np.concatenate([K + self.partner, np.arange(K, K + M)]), np.append(self.sign, np.ones(M)))
         D, a = stacked(E, G, T, v, self.state.v_star)
-        errors = coincidence.error_from_differences(D, a, pairing, self.rule.student)
+        errors = coincidence.error_from_differences(D, a, pairing, self.rule.student, self._missing(y))
         return np.concatenate([(S @ T + G).reshape(len(y), -1), Q.reshape(len(y), -1), v], 1), errors

@@ -18,6 +18,7 @@ __all__ = ["POINT", "Rule", "angular_rule", "cosine_rule", "nodes_for_pole"]
 MOST = 256  # nodes
 SIZES = (4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, MOST)  # few, so that a moving state seldom changes it
 FINE = 256  # Legendre nodes that stand for the law of the angle, up to about a hundred dimensions
+FAR = 1e100  # beyond this a pole may be anywhere
 
 
 class Rule(NamedTuple):
@@ -69,7 +70,8 @@ def nodes_for_pole(n: int, pole: float, accuracy: float) -> int:
     The error falls as :math:`\rho^{-2N} \prod_{k<=N} 4 b_k^2` with the recurrence coefficients b_k of the rule and the
     half-axes' sum rho of the ellipse through the poles.
     """
-    rho2 = (pole + math.sqrt(pole * pole - 1)) ** 2
+    near = min(pole, FAR)
+    rho2 = (near + math.sqrt(near * near - 1)) ** 2
     error = np.cumprod(4 * _recurrence(n, MOST + 1) / rho2)
     for size in SIZES:
         if error[size - 1] <= accuracy:

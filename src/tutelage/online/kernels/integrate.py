@@ -22,9 +22,8 @@ f8, i8 = types.float64, types.int64
 
 RUNNING, FINISHED, DIVERGED, STUCK = 0, 1, 2, 3  # what `advance` comes back with
 _SAFETY, _SLOWEST, _FASTEST = 0.9, 0.2, 6.0  # of the step-size control
-_STABLE = (
-    2.5  # most of h times the fastest rate: a step leaves 8 % of such a mode, its dense output errs by a thousandth
-)
+STABLE = 2.5  # most of h times the fastest rate: a step leaves 8 % of a mode, its dense output errs by a thousandth
+LOOKS = 3  # steps of the power method to begin with
 _NEAR = 1e-6  # relative distance of the two states that the rate is measured between
 _FORGET = 0.9  # of a rate that is not found again, in each step
 
@@ -100,16 +99,24 @@ def _largest(y):
 
 
 @njit(cache=True, error_model="numpy")
-def _watch(velocity, y, slope, model, student, teacher, C, a, work, rtol, atol, fastest, moved, there):
-    """Follow the fastest rate by one step of the power method, in units of the tolerance.
+def probe(y, rtol, atol, fastest, moved):
+    """Write to `moved` a state close to y in the direction of the fastest mode.
 
-    `fastest` (n + 1) is the direction, of length one, and the rate; both stay as they are where the velocity is NaN.
+    `fastest` (n + 1) is what is known of it: the direction, of length one in units of the tolerance, and the rate.
+    """
+    scale = _NEAR / max(rtol, 1e-14)
+    for p in range(y.shape[0]):
+        moved[p] = y[p] + scale * (atol[p] + rtol * abs(y[p])) * fastest[p]
+
+
+@njit(cache=True, error_model="numpy")
+def learn(y, slope, there, rtol, atol, fastest):
+    """Update `fastest` by a step of the power method, from the velocities at y, `slope`, and where :func:`probe` says.
+
+    `there` is overwritten; `fastest` stays as it is where a velocity is NaN.
     """
     n = y.shape[0]
     scale = _NEAR / max(rtol, 1e-14)
-    for p in range(n):
-        moved[p] = y[p] + scale * (atol[p] + rtol * abs(y[p])) * fastest[p]
-    velocity(moved, model, student, teacher, C, a, work, there)
     total = 0.0
     for p in range(n):
         there[p] = (there[p] - slope[p]) / (scale * (atol[p] + rtol * abs(y[p])))
@@ -122,7 +129,15 @@ def _watch(velocity, y, slope, model, student, teacher, C, a, work, rtol, atol, 
 
 
 @njit(cache=True, error_model="numpy")
-def _begin_to_watch(fastest):
+def _watch(velocity, y, slope, model, student, teacher, C, a, work, rtol, atol, fastest, moved, there):
+    """Follow the fastest rate by one step of the power method."""
+    probe(y, rtol, atol, fastest, moved)
+    velocity(moved, model, student, teacher, C, a, work, there)
+    learn(y, slope, there, rtol, atol, fastest)
+
+
+@njit(cache=True, error_model="numpy")
+def begin_to_watch(fastest):
     """Choose a direction to begin with."""
     n = fastest.shape[0] - 1
     total = 0.0
@@ -192,8 +207,8 @@ def advance(
         return alpha, h, done, FINISHED
     velocity(y, model, student, teacher, C, a, work, k[0])
     if fastest[n] == 0.0:
-        _begin_to_watch(fastest)
-        for _ in range(3):
+        begin_to_watch(fastest)
+        for _ in range(LOOKS):
             fastest[n] = 0.0  # of a direction that is none yet
             _watch(velocity, y, k[0], model, student, teacher, C, a, work, rtol, atol, fastest, new, buffer)
     grow = _FASTEST
@@ -224,8 +239,8 @@ def advance(
         h *= min(grow, max(_SLOWEST, _SAFETY * error ** (-1 / 8))) if error > 0.0 else grow
         grow = _FASTEST
         _watch(velocity, y, k[0], model, student, teacher, C, a, work, rtol, atol, fastest, new, buffer)
-        if h * fastest[n] > _STABLE:
-            h = _STABLE / fastest[n]
+        if h * fastest[n] > STABLE:
+            h = STABLE / fastest[n]
         if not _largest(y) <= bound:
             return alpha, h, done, DIVERGED
         if done == times.shape[0]:

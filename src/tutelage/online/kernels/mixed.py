@@ -9,7 +9,7 @@ from numba import njit
 
 from tutelage.kernels.averages import average
 from tutelage.kernels.codes import LEAKY, LINEAR, ONE
-from tutelage.online.kernels.model import SIGNATURE, assemble, unpack
+from tutelage.online.kernels.model import SIGNATURE, assemble, outside, raised, unpack
 from tutelage.online.kernels.ramps import is_ramp, ramp_averages
 
 
@@ -103,9 +103,9 @@ def _averages(C, a, model, K, drift, spread, slope):
             spread[i, k] = spread[k, i] = total
 
 
-@njit(SIGNATURE, cache=True, error_model="numpy")
-def mixed_velocity(y, model, student, teacher, C, a, work, dy):
-    """Write dy/dalpha for students and teachers of any of these activations; step and sign students need lr = 0."""
+@njit(cache=True, error_model="numpy")
+def _velocity(y, model, C, a, work, dy):
+    """Write dy/dalpha where the covariance is one of fields."""
     K = C.shape[0] - model.T.shape[0]
     unpack(y, model, C, a, K)
     drift, spread, slope = work[:K], work[K : 2 * K], work[2 * K]
@@ -114,3 +114,23 @@ def mixed_velocity(y, model, student, teacher, C, a, work, dy):
     else:
         _averages(C, a, model, K, drift, spread, slope)
     assemble(model, C, a, K, drift, spread, slope, dy)
+
+
+@njit(SIGNATURE, cache=True, error_model="numpy")
+def mixed_velocity(y, model, student, teacher, C, a, work, dy):
+    """Write dy/dalpha for students and teachers of any of these activations; step and sign students need lr = 0.
+
+    Near perfect learning errors of the integrator make covariances that no fields have, where roots of ReLU's averages
+    would jump from zero to infinite slopes. There the equations go on as straight lines from inside.
+    """
+    K, M = C.shape[0] - model.T.shape[0], model.T.shape[0]
+    unpack(y, model, C, a, K)
+    more = outside(C)
+    if more == 0.0:
+        _velocity(y, model, C, a, work, dy)
+        return
+    further = np.empty_like(dy)
+    _velocity(raised(y, K, M, more), model, C, a, work, dy)
+    _velocity(raised(y, K, M, 2.0 * more), model, C, a, work, further)
+    for p in range(dy.shape[0]):
+        dy[p] = 2.0 * dy[p] - further[p]

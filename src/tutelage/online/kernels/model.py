@@ -6,6 +6,7 @@ the integrator can take it as a function pointer: a change in one does not recom
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -117,8 +118,30 @@ def project(C, K, dy):
 
 
 @njit(cache=True, error_model="numpy")
+def _definite(C, L):
+    """Return whether C is positive definite, by its Cholesky factor, which is written to L."""
+    for p in range(C.shape[0]):
+        for q in range(p + 1):
+            total = C[p, q]
+            for m in range(q):
+                total -= L[p, m] * L[q, m]
+            if p == q:
+                if not total > 0.0:
+                    return False
+                L[p, p] = math.sqrt(total)
+            else:
+                L[p, q] = total / L[q, q]
+    return True
+
+
+@njit(cache=True, error_model="numpy")
 def outside(C):
-    """Return how much larger all variances of students must be for C to be positive semidefinite, twofold; or 0."""
+    """Return how much larger all variances of students must be for C to be positive semidefinite, twofold; or 0.
+
+    Also 0 for what is not finite.
+    """
+    if _definite(C, np.empty_like(C)) or not np.isfinite(C).all():
+        return 0.0
     values = np.linalg.eigvalsh(C)
     return -2.0 * values[0] if values[0] < -ROUNDING * values[-1] else 0.0
 

@@ -12,7 +12,9 @@ error is
 tau leave a relative error of the order of :math:`|\Delta|^4`. Factors g' tilt the covariance D of (Delta, rho), one
 rank-one update each, as in :mod:`tutelage.kernels.averages`.
 
-The state vector has G in place of R and E in place of Q.
+The state vector has G in place of R, E in place of Q, and :math:`u_m` in place of the readout of the first student that
+tends to teacher m: as :math:`v - v^*` it would not be known to better than the rounding of v, which tolerances relative
+to what tends to zero do not forgive.
 """
 
 from __future__ import annotations
@@ -154,21 +156,39 @@ def _turn(D, v, u, model, K, i, f, d, one):
     return total
 
 
+@njit(cache=True, error_model="numpy")
+def _readouts(followed, model, v, u, first):
+    """Write v (K,), u (M,) and the number of the first student of each teacher (K where there is none)."""
+    K = v.shape[0]
+    for m in range(u.shape[0]):
+        u[m], first[m] = -model.v_star[m], K
+    for k in range(K - 1, -1, -1):
+        v[k] = followed[k]
+        if model.sign[k] != 0.0:
+            first[model.partner[k]] = k
+    for m in range(u.shape[0]):
+        if first[m] < K:
+            u[m] = followed[first[m]]
+            v[first[m]] = model.sign[first[m]] * (model.v_star[m] + u[m])
+    for k in range(K):
+        lead = first[model.partner[k]]
+        if model.sign[k] != 0.0 and lead != k:
+            v[lead] -= model.sign[lead] * model.sign[k] * v[k]
+
+
 @njit(SIGNATURE, cache=True, error_model="numpy")
 def tail_velocity(y, model, student, teacher, C, a, work, dy):
-    """Write the derivatives of (G, E, v)."""
+    """Write the derivatives of (G, E, v), with u in v."""
     P, M = C.shape[0], model.T.shape[0]
     K = P - M
-    D, v = C, y[K * M + K * K :]
+    D, v, u, first = C, np.empty(K), np.empty(M), np.empty(M, np.int64)
+    _readouts(y[K * M + K * K :], model, v, u, first)
     for i in range(K):
         for n in range(M):
             D[i, K + n] = D[K + n, i] = y[i * M + n]
         for k in range(K):
             D[i, k] = 0.5 * (y[K * M + i * K + k] + y[K * M + k * K + i])
     D[K:, K:] = model.T
-    u = -model.v_star
-    for k in range(K):
-        u[model.partner[k]] += model.sign[k] * v[k]
     one, two, three = np.empty((P, P)), np.empty((P, P)), np.empty((P, P))
     f, d = np.empty(P), np.empty(P)
     for i in range(K):
@@ -185,3 +205,10 @@ def tail_velocity(y, model, student, teacher, C, a, work, dy):
         dy[K * M + K * K + i] = 0.0
         if model.lr_readout != 0.0:
             dy[K * M + K * K + i] = -model.lr_readout * _turn(D, v, u, model, K, i, f, d, one)
+    for m in range(M):
+        if first[m] < K:
+            total = 0.0
+            for k in range(K):
+                if model.partner[k] == m:
+                    total += model.sign[k] * dy[K * M + K * K + k]
+            dy[K * M + K * K + first[m]] = total
