@@ -3,9 +3,9 @@
 //
 // A student i tends to s_i times teacher p_i (s_i = 0: it vanishes), x_i = s_i rho_{p_i} + Delta_i. The state vector
 // has G = <Delta rho> in place of R, E = <Delta Delta> in place of Q, and v, but u in place of the readout of a
-// teacher's first student, which as v - v* would be rounding in the end; D is the covariance of Delta and rho. The error is
-// sum_k v_k h_k + sum_m u_m g(rho_m), h_k = int_0^1 g'(s_k rho + tau Delta_k) Delta_k dtau by two nodes, so that every
-// term is linear or quadratic in what tends to zero, and nothing cancels. For erf and linear units.
+// teacher's first student, which as v - v* would be rounding in the end; D is the covariance of Delta and rho. The
+// error is sum_k v_k h_k + sum_m u_m g(rho_m), h_k = int_0^1 g'(s_k rho + tau Delta_k) Delta_k dtau by two nodes, so
+// that every term is linear or quadratic in what tends to zero, and nothing cancels. For erf and linear units.
 
 const Tail = (() => {
   const NEAR = 1e-5; // mean squared distance at which the differences take over
