@@ -1,7 +1,7 @@
 r"""The plateau of an erf soft committee machine as four linear equations, what its symmetry leaves of any size.
 
 A zero-error state of M units on an orthonormal teacher and L surplus units of length zero, first layer trained: the
-equations of :func:`tutelage.online.perturbation.perturbative` between four numbers.
+equations of :func:`tutelage.online.asymptotics.perturbation.perturbative` between four numbers.
 """
 
 from __future__ import annotations
