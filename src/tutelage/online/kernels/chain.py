@@ -74,6 +74,32 @@ def _errors(lanes, v, v_star, sigma, noise, g, slope, begin, stride, b, rate, er
             turn[k, l] += error[l] * g[k * stride + b * n + l]
 
 
+@inlined
+def _move_within(lanes, A, c, z, count, decay, scale, move):
+    """Decay the first `count` columns of A and add what the mini-batch brings to them; move (lanes,) is room to work."""
+    K, n = A.shape[0], len(lanes)
+    if decay != 0.0:
+        for k in range(K):
+            for j in range(count):
+                for l in range(n):
+                    A[k, j, l] -= decay * A[k, j, l]
+    for b in range(c.shape[0]):
+        for k in range(K):
+            for l in range(n):
+                move[l] = scale * c[b, k, l]
+            for j in range(count):
+                for l in range(n):
+                    A[k, j, l] += move[l] * z[b, j, l]
+
+
+@inlined
+def _move_along(lanes, A, c, count, scale, length):
+    """Write the column of A that a single example adds: its part outside of the frame, of this length (1, lanes)."""
+    for k in range(A.shape[0]):
+        for l in range(len(lanes)):
+            A[k, count, l] = c[0, k, l] * (scale * length[0, l])
+
+
 def _signature(lanes):
     f1, f2, f3 = f8[::1], f8[:, ::1], f8[:, :, ::1]
     return types.void(
@@ -150,25 +176,12 @@ def _walk(
         for b in range(batch):
             _errors(lanes, v, v_star, sigma, noise, g, slope, begin, stride, b, rate, error, c, turn)
         if moves:
-            if decay != 0.0:
-                for k in range(K):
-                    for j in range(count):
-                        for l in range(n):
-                            A[k, j, l] -= decay * A[k, j, l]
-            for b in range(batch):
-                for k in range(K):
-                    for l in range(n):
-                        move[l] = scale * c[b, k, l]
-                    for j in range(count):
-                        for l in range(n):
-                            A[k, j, l] += move[l] * z[b, j, l]
+            _move_within(lanes, A, c, z, count, decay, scale, move)
             freedom = N - count
             new = min(most, freedom)
             if new > 0 and batch == 1:
                 chi(lanes, freedom, generator, normals, uniforms, used, proposal, length, 0)
-                for k in range(K):
-                    for l in range(n):
-                        A[k, count, l] = c[0, k, l] * (scale * length[0, l])
+                _move_along(lanes, A, c, count, scale, length)
             elif new > 0:
                 bartlett(lanes, most, freedom, generator, normals, uniforms, used, proposal, length, T)
                 if batch >= K:
