@@ -76,7 +76,7 @@ def _errors(lanes, v, v_star, sigma, noise, g, slope, begin, stride, b, rate, er
 
 @inlined
 def _move_within(lanes, A, c, z, count, decay, scale, move):
-    """Decay the first `count` columns of A and add what the mini-batch brings to them; move (lanes,) is room to work."""
+    """Decay the first `count` columns of A and add what the mini-batch brings to them; move (lanes,) is overwritten."""
     K, n = A.shape[0], len(lanes)
     if decay != 0.0:
         for k in range(K):
