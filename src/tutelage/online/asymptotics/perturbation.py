@@ -38,7 +38,17 @@ def small_lr(rule: OnlineSGD, state: Overlaps) -> float:
 
 
 def leading_order(rule: OnlineSGD, state: Overlaps) -> float:
-    """Return :func:`small_lr` of a state that is known to have zero error: nothing is checked."""
+    """Return :func:`small_lr` of a state that is known to have zero error: nothing is checked.
+
+    Parameters
+    ----------
+    rule, state
+        As of :func:`small_lr`.
+
+    Returns
+    -------
+    float
+    """
     slopes = gaussian.J2(rule.student, np.diag(state.Q)[:, None, None] * np.ones((2, 2)))
     return rule.lr / rule.batch * rule.noise**2 / 4 * float(state.v**2 @ slopes)
 
@@ -92,6 +102,10 @@ class NoiseModes(NamedTuple):
     r"""How label noise adds up around a zero-error state: gains m and weights c of :func:`perturbative`'s solution.
 
     .. math:: \epsilon_g^* = \frac{\eta \sigma^2}{2 B} \sum_n \frac{c_n}{1 - \eta m_n / B}
+
+    Attributes
+    ----------
+    gains, weights : array, shape (modes,)
     """
 
     gains: np.ndarray
@@ -116,6 +130,15 @@ def noise_modes(rule: OnlineSGD, state: Overlaps) -> NoiseModes:
     """Return the modes of a state known to have zero error, for :func:`perturbative`; lr and noise do not matter.
 
     In the eigenbasis of H without its kernel, (D - rate F) G = rate sigma^2 H with D > 0 diagonal and F a Gram matrix.
+
+    Parameters
+    ----------
+    rule, state
+        As of :func:`perturbative`.
+
+    Returns
+    -------
+    NoiseModes
     """
     H, F = _products(rule, state, 2), _products(rule, state, 4)
     stiffness, basis = np.linalg.eigh(H)
