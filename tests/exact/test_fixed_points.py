@@ -5,6 +5,7 @@ The independent right-hand side is that of benchmarks/baseline.py, the independe
 
 import numpy as np
 import pytest
+from stationary import close, committee, settings, units
 
 import baseline
 import tutelage as tl
@@ -14,116 +15,6 @@ from tutelage.online.critical import critical_learning_rate
 from tutelage.online.fixed_points import classify, fixed_point
 from tutelage.online.jacobian import Coordinates, jacobian
 from tutelage.online.plateau import plateau
-
-EDGES = np.array([-4, -3, -2, -1, 1, 2, 3, 4])  # differences of order 8
-WEIGHTS = np.array([1 / 280, -4 / 105, 1 / 5, -4 / 5, 4 / 5, -1 / 5, 4 / 105, -1 / 280])
-ERF_HEIGHTS = {K: K / np.pi * (np.pi / 6 - K * np.arcsin(1 / (2 * K))) for K in (2, 3)}
-
-
-def close(value, rel):
-    return pytest.approx(value, rel=rel, abs=0)
-
-
-def settings(rule):
-    """The rule in the words of the baseline."""
-    r = rule.rates
-    return {
-        "activation": rule.student.name,
-        "lr": rule.lr,
-        "lr_readout": r.lr_readout,
-        "noise": rule.noise,
-        "decay": rule.weight_decay,
-        "batch": rule.batch,
-        "train": rule.train,
-    }
-
-
-def baseline_jacobian(rule, state, h):
-    """Differences of order 8 of the independent equations, in the independent coordinates."""
-    K, M = state.students, state.teachers
-    index = [[i * M + n] for i in range(K) for n in range(M)]
-    index += [sorted({K * M + i * K + k, K * M + k * K + i}) for i in range(K) for k in range(i, K)]
-    index += [[K * M + K * K + i] for i in range(K)] * (rule.train != "first")
-    y = np.concatenate([state.R.ravel(), state.Q.ravel(), state.v])
-    columns = []
-    for places in index:
-        total = np.zeros_like(y)
-        for edge, weight in zip(EDGES, WEIGHTS, strict=True):
-            moved = y.copy()
-            moved[places] += edge * h
-            total += weight / h * baseline.velocity(moved, K, M, state.T, state.v_star, **settings(rule))
-        columns.append([total[places[0]] for places in index])
-    return np.array(columns).T
-
-
-def committee(K, M, activation="erf"):
-    """K students on M orthonormal teacher units; surplus units have length zero."""
-    return tl.Overlaps(Q=np.diag([1.0] * M + [0.0] * (K - M)), R=np.eye(K, M), T=np.eye(M))
-
-
-def units(W, W_star, v=None, v_star=None):
-    """Overlaps of weight vectors given by their components in an orthonormal frame, times sqrt(N)."""
-    W, W_star = np.array(W, float), np.array(W_star, float)
-    return tl.Overlaps(W @ W.T, W @ W_star.T, W_star @ W_star.T, v, v_star)
-
-
-# Jacobian
-
-
-@pytest.mark.parametrize("activation", ["erf", "linear"])
-@pytest.mark.parametrize("train", ["first", "both"])
-def test_jacobian_is_that_of_the_independent_equations(activation, train):
-    state = tl.Overlaps.random(3, 2, dim=30, seed=4)
-    rule = tl.OnlineSGD(activation, lr=0.3, lr_readout=0.7, noise=0.2, weight_decay=0.05, batch=2, train=train)
-    found = jacobian(rule, state)
-    # differences of order 8 with this step: truncation and rounding both 1e-12
-    assert pytest.approx(baseline_jacobian(rule, state, 0.01), abs=1e-11 * np.abs(found).max()) == found
-
-
-def test_jacobian_of_relu_by_differences():
-    state = tl.Overlaps.random(2, 2, dim=30, seed=4)
-    rule = tl.OnlineSGD("relu", lr=0.3, noise=0.2, train="both")
-    found = jacobian(rule, state)
-    # the independent ReLU averages have errors of 3e-10 where an arcsine is near one: 1e-8 with this step
-    assert pytest.approx(baseline_jacobian(rule, state, 0.02), abs=1e-6 * np.abs(found).max()) == found
-
-
-@pytest.mark.parametrize("train", ["first", "both"])
-def test_jacobian_of_erf_by_differences_is_the_exact_one(train):
-    state = tl.Overlaps.random(3, 2, dim=30, seed=5)
-    coordinates = Coordinates.of(tl.OnlineSGD("erf", lr=0.3, noise=0.2, train=train), state)
-    z = coordinates.read()
-    exact = coordinates.exact(z)
-    assert coordinates.fast(z) == pytest.approx(exact, abs=1e-10 * np.abs(exact).max())
-
-
-def test_jacobian_of_one_square_unit_by_hand():
-    q, r, t, lr, s = 0.8, 0.3, 1.1, 0.1, 0.4
-    rule = tl.OnlineSGD("square", lr=lr, noise=s)
-    found = jacobian(rule, tl.Overlaps([[q]], [[r]], [[t]]))
-    dr = [-2 * lr * (3 * q - 3 * t), -2 * lr * 3 * r]  # dR/da = -2 lr (<x^3 y> - <x y^3>) = -2 lr (3 q r - 3 t r)
-    # dQ/da = -4 lr (3 q^2 - q t - 2 r^2) + 4 lr^2 (<x^2 (x^2 - y^2)^2> + s^2 q)
-    # <x^6> = 15 q^3, <x^4 y^2> = 3 q^2 t + 12 q r^2, <x^2 y^4> = 3 q t^2 + 12 t r^2
-    dq = [
-        -4 * lr * (-4 * r) + 4 * lr**2 * (-2 * 24 * q * r + 24 * t * r),
-        -4 * lr * (6 * q - t) + 4 * lr**2 * (45 * q**2 - 2 * (6 * q * t + 12 * r**2) + 3 * t**2 + s**2),
-    ]
-    assert pytest.approx(np.array([dr, dq]), abs=1e-13) == found
-
-
-def test_jacobian_has_the_coordinates_that_move():
-    state = tl.Overlaps.random(3, 2, dim=30)
-    sizes = {train: jacobian(tl.OnlineSGD(train=train), state).shape for train in ("first", "both", "readout")}
-    assert sizes == {"first": (12, 12), "both": (15, 15), "readout": (3, 3)}
-
-
-def test_coordinates_there_and_back():
-    state = tl.Overlaps.random(3, 2, dim=30, seed=1)
-    coordinates = Coordinates.of(tl.OnlineSGD(train="both"), state)
-    back = coordinates.state(coordinates.read())
-    assert all((getattr(back, name) == getattr(state, name)).all() for name in ("Q", "R", "T", "v", "v_star"))
-    assert coordinates.read(back).tolist() == coordinates.read().tolist()
-
 
 # fixed_point
 
@@ -316,78 +207,6 @@ def test_denoising_is_found():
     finer = fixed_point(tl.OnlineSGD("erf", lr=0.5, noise=0.05, train="both"), start)
     ratios = np.array([ratio, finer.eg / asymptotics.denoising_erf(2, 4, lr=0.5, noise=0.05)])
     assert (4 * ratios[1] - ratios[0]) / 3 == close(1.0, 2e-3)  # the next order is sigma^2, the one after sigma^4
-
-
-# plateau
-
-
-@pytest.fixture(scope="module", params=[2, 3])
-def held(request):
-    """K = M, the plateau at small lr, and independent trajectories from tiny asymmetries along its direction."""
-    K, lr = request.param, 0.05
-    rule = tl.OnlineSGD("erf", lr=lr)
-    found = plateau(rule, tl.Overlaps(Q=np.full((K, K), 0.1) + 0.2 * np.eye(K), R=np.full((K, K), 0.2), T=np.eye(K)))
-    runs = {}
-    for delta in (1e-6, 1e-9):
-        start = found.displaced(delta)
-        times = np.linspace(0, 30 / found.exponent, 3001)
-        _, R, _ = baseline.trajectory(start.Q, start.R, start.T, start.v, start.v_star, times, **settings(rule))
-        runs[delta] = times, R
-    return K, rule, found, runs
-
-
-def asymmetry(R):
-    return np.abs(R - R.mean((1, 2), keepdims=True)).max((1, 2))
-
-
-def test_asymmetry_grows_with_the_exponent(held):
-    _, _, found, runs = held
-    times, R = runs[1e-9]
-    size = asymmetry(R)
-    small = (size > 1e-8) & (size < 1e-4)
-    rate = np.polyfit(times[small], np.log(size[small]), 1)[0]
-    assert rate == close(found.exponent, 1e-4)  # measured: 6e-6
-
-
-def test_plateau_length_is_logarithmic_in_the_asymmetry(held):
-    _, _, found, runs = held
-    ends = []
-    for times, R in runs.values():
-        rising = slice(int(asymmetry(R).argmax()))
-        ends.append(np.interp(0.1, asymmetry(R)[rising], times[rising]))
-    assert ends[1] - ends[0] == close(found.duration(1e-9) - found.duration(1e-6), 1e-4)
-
-
-def test_plateau_height_is_the_flat_part(held):
-    K, rule, found, _ = held
-    # shorter units, and an asymmetry of 1e-9: the lengths relax within 1/lr, then the error stays
-    start = tl.Overlaps(0.64 * found.state.Q, 0.8 * found.state.R + 1e-9 * np.eye(K), np.eye(K))
-    run = tl.solve(rule, start, np.linspace(0, 4000, 4001))
-    flattest = int(np.abs(np.gradient(run.eg.values)).argmin())
-    assert float(run.eg[0]) > 1.5 * found.eg
-    assert float(run.eg[flattest]) == close(found.eg, 1e-4)
-    assert found.unstable == (K - 1) ** 2
-
-
-@pytest.mark.parametrize("K", [2, 3])
-def test_plateau_height_at_small_lr_is_the_closed_form(K):
-    start = tl.Overlaps(Q=np.eye(K), R=np.full((K, K), 0.1), T=np.eye(K))
-    heights = [plateau(tl.OnlineSGD("erf", lr=lr), start).eg for lr in (1e-3, 2e-3)]
-    assert 2 * heights[0] - heights[1] == close(ERF_HEIGHTS[K], 1e-5)  # next order: lr^2
-
-
-def test_plateau_of_random_start_and_its_residual():
-    found = plateau(tl.OnlineSGD("erf", lr=0.1, noise=0.1), tl.Overlaps.random(3, 2, dim=1000))
-    assert found.residual < 1e-15
-    assert np.ptp(found.state.R) == 0
-    assert found.direction.R.sum(0) == pytest.approx(0, abs=1e-10)
-    assert found.direction.R[0, 0] > 0
-
-
-def test_plateau_of_one_student_is_not_left():
-    found = plateau(tl.OnlineSGD("erf", lr=0.1), tl.Overlaps.random(1, 2, dim=1000))
-    assert found.exponent < 0
-    assert found.duration(1e-3) == np.inf
 
 
 # continuation

@@ -48,7 +48,7 @@ class Chain(Phased):
 
     def _rows(self) -> np.ndarray:
         """Return the student's rows (K, F + K) in the frame."""
-        from tutelage.online.kernels.chain import turn_back
+        from tutelage.online.kernels.frame import turn_back
 
         M, K = len(self._F), len(self._A)
         A = self._A.copy()

@@ -32,9 +32,11 @@ from numpy.typing import ArrayLike
 from tutelage.activations import Activation, ActivationLike, activation
 from tutelage.errors import refuse
 from tutelage.gaussian.quadrature import Average, QuadratureError, product_average
+from tutelage.kernels.codes import VANISHING
 
 __all__ = ["I2", "I3", "I4", "J2", "J4", "Average", "QuadratureError", "product_average"]
 
+RAMPS = {"relu", "leaky_relu"}  # kinds whose slope jumps at zero
 COMPILED = {"erf", "linear", "relu", "leaky_relu", "step", "sign"}  # kinds that tutelage.kernels.averages knows
 _IDENTITY = activation("linear")
 
@@ -53,10 +55,17 @@ def J2(activation: ActivationLike | Sequence[ActivationLike], C: ArrayLike) -> n
     -------
     array, shape (...)
 
+    Notes
+    -----
+    Differentiated arguments of zero variance are equal, and slopes of ReLU and leaky ReLU are those of one field whose
+    length goes to zero: <g'(x)^2> of a ReLU is 1/2 at any length. So it is in I4 and J4.
+
     Examples
     --------
     >>> float(J2("relu", [[1.0, 0.0], [0.0, 1.0]]))
     0.25
+    >>> float(J2("relu", [[0.0, 0.0], [0.0, 0.0]]))
+    0.5
     """
     return _average("J2", activation, C, derivatives=2, values=0)
 
@@ -159,7 +168,7 @@ def _way(name: str, units: list[Activation], derivatives: int) -> Callable[[np.n
 
         return getattr(erf, name if kinds == {"erf"} else "I4_linear")
     if kinds <= COMPILED and all(u == students[0] for u in students):
-        return lambda C: _compiled(units, derivatives, C)
+        return lambda C: _compiled(units, derivatives, _joined(students, C))
     if all(u.coefficients is not None for u in units):
         return lambda C: _polynomial(units, derivatives, C)
     if name in ("I2", "I3", "J2"):
@@ -167,8 +176,21 @@ def _way(name: str, units: list[Activation], derivatives: int) -> Callable[[np.n
         from tutelage.gaussian.kinks import decomposition
 
         if decomposition(units[0]) is not None and decomposition(units[-1]) is not None:
-            return lambda C: getattr(pairs, name)(units[0], units[-1], C)
+            return lambda C: getattr(pairs, name)(units[0], units[-1], _joined(students, C))
     return lambda C: _quadrature(name, units, derivatives, C)
+
+
+def _joined(students: list[Activation], C: np.ndarray) -> np.ndarray:
+    """Return C with those of the first, differentiated fields that have no variance made one of vanishing length."""
+    n = len(students)
+    if n < 2 or not {u.kind for u in students} <= RAMPS:
+        return C
+    none = np.diagonal(C, axis1=-2, axis2=-1)[..., :n] == 0
+    if not none.any():
+        return C
+    joined = C.copy()
+    joined[..., :n, :n] = np.where(none[..., :, None] & none[..., None, :], VANISHING, C[..., :n, :n])
+    return joined
 
 
 def _compiled(units: list[Activation], derivatives: int, C: np.ndarray) -> np.ndarray:

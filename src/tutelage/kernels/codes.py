@@ -1,4 +1,4 @@
-"""Numbers by which compiled averages know an activation; apart from them, so that knowing a number loads none."""
+"""Numbers by which compiled averages know an activation, and the limit of no length; knowing a number loads none."""
 
 ERF, LINEAR, RELU = 0, 1, 2  # of the activations that have closed forms
 ONE = 3  # the constant 1 in place of an activation
@@ -11,3 +11,4 @@ CODES = {  # by the kind of an activation
     "step": STEP,
     "sign": SIGN,
 }
+VANISHING = 1e-100  # variance of a field whose length goes to zero

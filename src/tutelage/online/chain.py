@@ -87,18 +87,18 @@ class Chain:
 
     def step(self) -> None:
         """Make one step as the rule states it, with the random numbers of the compiled one."""
-        from tutelage.online.kernels import chain as kernel
+        from tutelage.online.kernels import frame, variates
 
         A, v, (generator, normals, uniforms, used) = self._A, self._v, self._random
         rule, N, B, (K, M) = self._rule, self._dim, self._rule.batch, (len(A), len(self._F))
         count, most, lanes = int(self._columns[0]), min(B, K), (0,) * v.shape[1]
         noise, z = np.zeros((1, B, len(lanes))), np.empty((B, count, len(lanes)))
         for lane in range(len(lanes)):
-            kernel.refill(lane, *self._random, self._need)
+            variates.refill(lane, *self._random, self._need)
         if rule.noise > 0:
-            kernel.take(lanes, normals, used, noise, 0, B)
+            variates.take(lanes, normals, used, noise, 0, B)
         for b in range(B):
-            kernel.take(lanes, normals, used, z, b, count)
+            variates.take(lanes, normals, used, z, b, count)
         fields = np.concatenate(
             [np.einsum("kjl,bjl->lbk", A[:, :count], z), np.einsum("mj,bjl->lbm", self._F, z[:, :M])], axis=2
         )
@@ -113,16 +113,16 @@ class Chain:
             factor, bartlett = np.ascontiguousarray(np.swapaxes(c, 0, 1)), np.zeros((most, most, len(lanes)))
             if B >= K:
                 factor = np.empty((K, K, len(lanes)))
-                kernel.gram_root(lanes, c, B, K, factor)
+                frame.gram_root(lanes, c, B, K, factor)
             if new:
                 spare = np.empty((2, len(lanes))), np.empty((1, len(lanes)))
-                kernel.bartlett(lanes, most, N - count, generator, normals, uniforms, used, *spare, bartlett)
+                variates.bartlett(lanes, most, N - count, generator, normals, uniforms, used, *spare, bartlett)
             A[:, count : count + new] = np.einsum("kil,ijl->kjl", factor, bartlett)[:, :new] / N
             self._columns[0] += new
             if r.sphere:
                 A /= np.sqrt(np.einsum("kjl,kjl->kl", A, A))[:, None]
             if self._columns[0] + most > A.shape[1]:
-                kernel.turn_back(lanes, A, M, int(self._columns[0]))
+                frame.turn_back(lanes, A, M, int(self._columns[0]))
                 self._columns[0] = K + M
         v += np.stack([move[1].mean(0) for move in moves], -1) / N - r.decay_readout / N * v
 
@@ -138,7 +138,7 @@ class Chain:
         """Return the students' rows of the factor, (replicas, K, M + K), and the readouts."""
         A, (K, M) = self._A.copy(), (len(self._A), len(self._F))
         if self._columns[0] > K + M:
-            from tutelage.online.kernels.chain import turn_back
+            from tutelage.online.kernels.frame import turn_back
 
             turn_back((0,) * A.shape[2], A, M, int(self._columns[0]))
         return {"factor": np.moveaxis(A[:, : K + M], -1, 0).copy(), "v": self._v.T.copy()}

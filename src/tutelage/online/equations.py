@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tutelage import gaussian
+from tutelage.kernels.codes import VANISHING
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 
@@ -85,6 +86,7 @@ def gradient_covariance(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
     i, k = np.meshgrid(np.arange(state.students), np.arange(state.students), indexing="ij")
     if rule.terms == "flow":
         return np.zeros((state.students, state.students))
+    state = _with_directions(rule, state)
     total = rule.noise**2 * gaussian.J2(rule.student, _gather(state, i, k))
     if rule.terms == "flow+noise":
         return total
@@ -100,6 +102,18 @@ def readout_drift(rule: OnlineSGD, state: Overlaps) -> np.ndarray:
     for c, (a, g) in enumerate(zip(state.signed_readout, _units(rule, state), strict=True)):
         total = total + a * gaussian.I2((rule.student, g), _gather(state, np.arange(state.students), c))
     return total
+
+
+def _with_directions(rule: OnlineSGD, state: Overlaps) -> Overlaps:
+    """Return the state with ramps of zero length made ones of vanishing length, each in a direction of its own.
+
+    Averages know fields by their covariance, in which two units of zero length are one and the same.
+    """
+    lengths = np.diag(state.Q)
+    if rule.student.kind not in gaussian.RAMPS or lengths.all():
+        return state
+    Q = state.Q + np.diag(np.where(lengths == 0, VANISHING, 0.0))
+    return Overlaps.unchecked(Q, state.R, state.T, state.v, state.v_star)
 
 
 def _units(rule: OnlineSGD, state: Overlaps) -> list:

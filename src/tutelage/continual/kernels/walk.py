@@ -14,7 +14,8 @@ from numba import njit, types
 
 from tutelage.kernels.draws import fill_normal, fill_uniform
 from tutelage.kernels.units import UNIT
-from tutelage.online.kernels.chain import bartlett, gram_root, refill, take, turn_back, widen
+from tutelage.online.kernels.frame import gram_root, turn_back, widen
+from tutelage.online.kernels.variates import bartlett, refill, take
 
 f8, i8, u8 = types.float64, types.int64, types.uint64
 f1, f2, f3, i1 = f8[::1], f8[:, ::1], f8[:, :, ::1], i8[::1]

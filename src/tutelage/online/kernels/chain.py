@@ -21,181 +21,22 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
-from tutelage.kernels.draws import fill_normal, fill_uniform
 from tutelage.kernels.units import UNIT
+from tutelage.online.kernels.frame import gram_root, normalise, turn_back, widen
+from tutelage.online.kernels.variates import bartlett, chi, inlined, refill, take
 
 WIDTH = 8  # of the vectorised loops in compiled units
 
 f8, i8, u8 = types.float64, types.int64, types.uint64
 
-_inlined = njit(cache=True, forceinline=True, error_model="numpy")
-_compiled = njit(cache=True, error_model="numpy")
 
-
-@_inlined
+@inlined
 def _whole(count):
     """Round `count` up to a multiple of WIDTH."""
     return (count + WIDTH - 1) // WIDTH * WIDTH
 
 
-@_inlined
-def _normal(l, normals, used):
-    """Return the next normal number of a lane."""
-    used[l, 0] += 1
-    return normals[l, used[l, 0] - 1]
-
-
-@_inlined
-def _uniform(l, uniforms, used):
-    used[l, 1] += 1
-    return uniforms[l, used[l, 1] - 1]
-
-
-@_compiled
-def refill(l, generator, normals, uniforms, used, most):
-    """Draw anew for a lane that may run out within `most` more numbers of either kind; what was left is dropped."""
-    if used[l, 0] + most > normals.shape[1]:
-        fill_normal(generator[l], normals[l])
-        used[l, 0] = 0
-    if used[l, 1] + most > uniforms.shape[1]:
-        fill_uniform(generator[l], uniforms[l])
-        used[l, 1] = 0
-
-
-@_inlined
-def take(lanes, normals, used, out, b, count):
-    """Move the next `count` normal numbers of each lane to out[b, :count]."""
-    for l in range(len(lanes)):
-        for j in range(count):
-            out[b, j, l] = normals[l, used[l, 0] + j]
-        used[l, 0] += count
-
-
-@_compiled
-def _chi_again(l, d, c, x, u, generator, normals, uniforms, used):
-    """Return a length of :func:`chi` for a lane whose first proposal was not accepted at once."""
-    while True:
-        root = 1.0 + c * x
-        if root > 0.0:
-            cube = root * root * root
-            if math.log(u) < 0.5 * (x * x) + d * (1.0 - cube + math.log(cube)):
-                return math.sqrt(2.0 * d * cube)
-        refill(l, generator, normals, uniforms, used, 1)
-        x, u = _normal(l, normals, used), _uniform(l, uniforms, used)
-
-
-@_inlined
-def chi(lanes, freedom, generator, normals, uniforms, used, proposal, out, i):
-    """Write the length of a normal vector in `freedom` >= 1 dimensions to out[i] (Marsaglia and Tsang 2000)."""
-    n = len(lanes)
-    if freedom == 1:
-        for l in range(n):
-            out[i, l] = abs(_normal(l, normals, used))
-        return
-    d = 0.5 * freedom - 1.0 / 3.0
-    c = 1.0 / math.sqrt(9.0 * d)
-    for l in range(n):
-        proposal[0, l], proposal[1, l] = _normal(l, normals, used), _uniform(l, uniforms, used)
-    refused = 0
-    for l in range(n):
-        x, u = proposal[0, l], proposal[1, l]
-        root, square = 1.0 + c * x, x * x
-        out[i, l] = math.sqrt(max(2.0 * d * (root * root * root), 0.0))
-        refused += 0 if root > 0.0 and u < 1.0 - 0.0331 * square * square else 1
-    if refused:
-        for l in range(n):
-            x, u = proposal[0, l], proposal[1, l]
-            if not (1.0 + c * x > 0.0 and u < 1.0 - 0.0331 * (x * x) * (x * x)):
-                out[i, l] = _chi_again(l, d, c, x, u, generator, normals, uniforms, used)
-
-
-@_compiled
-def bartlett(lanes, rows, freedom, generator, normals, uniforms, used, proposal, length, T):
-    """Write a lower triangular T (rows, rows, lanes) whose T T' is Wishart; columns beyond `freedom` are zero."""
-    for i in range(rows):
-        for j in range(rows):
-            if j == i and j < freedom:
-                chi(lanes, freedom - i, generator, normals, uniforms, used, proposal, length, 0)
-                for l in range(len(lanes)):
-                    T[i, i, l] = length[0, l]
-            else:
-                for l in range(len(lanes)):
-                    T[i, j, l] = _normal(l, normals, used) if j < i and j < freedom else 0.0
-
-
-@_compiled
-def gram_root(lanes, c, batch, K, L):
-    """Write the lower triangular L (K, K, lanes) with L L' = c' c; a dependent row has a zero on the diagonal."""
-    for k in range(K):
-        for i in range(K):
-            for l in range(len(lanes)):
-                total = 0.0
-                if i <= k:
-                    for b in range(batch):
-                        total += c[b, k, l] * c[b, i, l]
-                    size = total
-                    for j in range(i):
-                        total -= L[k, j, l] * L[i, j, l]
-                    if i < k:
-                        total = total / L[i, i, l] if L[i, i, l] > 0.0 else 0.0
-                    else:
-                        total = math.sqrt(total) if total > 1e-15 * size else 0.0
-                L[k, i, l] = total
-
-
-@_compiled
-def _normalise(lanes, A, columns, length):
-    """Scale the rows of A to length one; length (lanes,) is overwritten."""
-    for k in range(A.shape[0]):
-        for l in range(len(lanes)):
-            length[l] = 0.0
-        for j in range(columns):
-            for l in range(len(lanes)):
-                length[l] += A[k, j, l] * A[k, j, l]
-        for l in range(len(lanes)):
-            length[l] = 1.0 / math.sqrt(length[l])
-        for j in range(columns):
-            for l in range(len(lanes)):
-                A[k, j, l] *= length[l]
-
-
-@_compiled
-def turn_back(lanes, A, M, columns):
-    """Reflect the columns of A after the first M so that all after M + K vanish; rows keep their products."""
-    K, n = A.shape[0], len(lanes)
-    lead, scale, along = np.empty(n), np.empty(n), np.empty(n)
-    for k in range(K):
-        first = M + k
-        for l in range(n):
-            along[l] = 0.0
-        for j in range(first + 1, columns):
-            for l in range(n):
-                along[l] += A[k, j, l] * A[k, j, l]
-        for l in range(n):
-            head, tail = A[k, first, l], along[l]
-            length = math.sqrt(head * head + tail)
-            to = head if tail == 0.0 else (-length if head > 0.0 else length)
-            lead[l] = head - to
-            scale[l] = 0.0 if tail == 0.0 else 2.0 / (lead[l] * lead[l] + tail)
-            A[k, first, l] = to
-        for i in range(k + 1, K):
-            for l in range(n):
-                along[l] = A[i, first, l] * lead[l]
-            for j in range(first + 1, columns):
-                for l in range(n):
-                    along[l] += A[i, j, l] * A[k, j, l]
-            for l in range(n):
-                along[l] *= scale[l]
-                A[i, first, l] -= along[l] * lead[l]
-            for j in range(first + 1, columns):
-                for l in range(n):
-                    A[i, j, l] -= along[l] * A[k, j, l]
-        for j in range(first + 1, columns):
-            for l in range(n):
-                A[k, j, l] = 0.0
-
-
-@_inlined
+@inlined
 def _fields(lanes, A, F, z, b, count, x, begin, stride):
     """Write the fields of example b: row f of the fields, students then teachers, begins at begin[f] + b * lanes."""
     K, M, n = A.shape[0], F.shape[0], len(lanes)
@@ -215,7 +56,7 @@ def _fields(lanes, A, F, z, b, count, x, begin, stride):
                 x[at + l] += F[m, j] * z[b, j, l]
 
 
-@_inlined
+@inlined
 def _errors(lanes, v, v_star, sigma, noise, g, slope, begin, stride, b, rate, error, c, turn):
     """Write c (b, K, lanes), how far each w_k moves along x / sqrt N; add error g to turn. All of example b."""
     K, n = v.shape[0], len(lanes)
@@ -233,17 +74,30 @@ def _errors(lanes, v, v_star, sigma, noise, g, slope, begin, stride, b, rate, er
             turn[k, l] += error[l] * g[k * stride + b * n + l]
 
 
-@_compiled
-def widen(lanes, c, L, T, new, most, scale, A, count):
-    """Write the columns count to count + new - 1 of A: the part of a mini-batch outside of the frame."""
-    K, batch = A.shape[0], c.shape[0]
-    for k in range(K):
-        for j in range(new):
-            for l in range(len(lanes)):
-                total = 0.0
-                for i in range(j, most):
-                    total += (L[k, i, l] if batch >= K else c[i, k, l]) * T[i, j, l]
-                A[k, count + j, l] = scale * total
+@inlined
+def _move_within(lanes, A, c, z, count, decay, scale, move):
+    """Decay the first `count` columns of A and add what the mini-batch brings to them; move (lanes,) is overwritten."""
+    K, n = A.shape[0], len(lanes)
+    if decay != 0.0:
+        for k in range(K):
+            for j in range(count):
+                for l in range(n):
+                    A[k, j, l] -= decay * A[k, j, l]
+    for b in range(c.shape[0]):
+        for k in range(K):
+            for l in range(n):
+                move[l] = scale * c[b, k, l]
+            for j in range(count):
+                for l in range(n):
+                    A[k, j, l] += move[l] * z[b, j, l]
+
+
+@inlined
+def _move_along(lanes, A, c, count, scale, length):
+    """Write the column of A that a single example adds: its part outside of the frame, of this length (1, lanes)."""
+    for k in range(A.shape[0]):
+        for l in range(len(lanes)):
+            A[k, count, l] = c[0, k, l] * (scale * length[0, l])
 
 
 def _signature(lanes):
@@ -322,25 +176,12 @@ def _walk(
         for b in range(batch):
             _errors(lanes, v, v_star, sigma, noise, g, slope, begin, stride, b, rate, error, c, turn)
         if moves:
-            if decay != 0.0:
-                for k in range(K):
-                    for j in range(count):
-                        for l in range(n):
-                            A[k, j, l] -= decay * A[k, j, l]
-            for b in range(batch):
-                for k in range(K):
-                    for l in range(n):
-                        move[l] = scale * c[b, k, l]
-                    for j in range(count):
-                        for l in range(n):
-                            A[k, j, l] += move[l] * z[b, j, l]
+            _move_within(lanes, A, c, z, count, decay, scale, move)
             freedom = N - count
             new = min(most, freedom)
             if new > 0 and batch == 1:
                 chi(lanes, freedom, generator, normals, uniforms, used, proposal, length, 0)
-                for k in range(K):
-                    for l in range(n):
-                        A[k, count, l] = c[0, k, l] * (scale * length[0, l])
+                _move_along(lanes, A, c, count, scale, length)
             elif new > 0:
                 bartlett(lanes, most, freedom, generator, normals, uniforms, used, proposal, length, T)
                 if batch >= K:
@@ -348,7 +189,7 @@ def _walk(
                 widen(lanes, c, L, T, new, most, scale, A, count)
             columns[0] = count + new
             if rates[6] != 0.0:
-                _normalise(lanes, A, columns[0], error)
+                normalise(lanes, A, columns[0], error)
             if columns[0] + most > A.shape[1]:
                 turn_back(lanes, A, M, columns[0])
                 columns[0] = M + K

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from tutelage.kernels.averages import average
-from tutelage.kernels.codes import LEAKY, LINEAR, ONE
+from tutelage.kernels.codes import LEAKY, LINEAR, ONE, VANISHING
 from tutelage.online.kernels.model import SIGNATURE, assemble, outside, raised, unpack
 from tutelage.online.kernels.ramps import is_ramp, ramp_averages
 
@@ -36,6 +36,8 @@ def _sum(C, a, units, leaks, model, derivatives, field, sub):
             for p in range(n):
                 for q in range(n):
                     sub[p, q] = C[field[p], field[q]]
+            if derivatives == 2 and field[0] == field[1] and sub[0, 0] == 0.0:  # one field, though of no length
+                sub[:2, :2] = VANISHING
             of_three = leaks[field[0]], leaks[first], leaks[c]
             total += weight * average(sub[:n, :n], derivatives, units[field[0]], units[first], units[c], of_three)
     return total

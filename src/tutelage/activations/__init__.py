@@ -10,7 +10,6 @@ a x else (a = 0.01 if left out).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
@@ -18,11 +17,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tutelage.activations.checks import check_function, elementwise, plain
+from tutelage.activations.formulas import FORMULAS, Function, zeros
 from tutelage.errors import check_array, check_number, check_type, check_vector, refuse
 
 __all__ = ["Activation", "ActivationLike", "activation", "polynomial"]
 
-Function = Callable[[np.ndarray], np.ndarray]
 OWN = "own"  # the kind of what a user defines
 HERMITE = r"hermite-(\d{1,2})"
 NAMES = (
@@ -76,15 +76,15 @@ class Activation:
             return
         check_type("name", self.name, str)
         for name in ("f", "df") if self.d2f is None else ("f", "df", "d2f"):
-            object.__setattr__(self, name, _elementwise(name, getattr(self, name)))
+            object.__setattr__(self, name, elementwise(name, getattr(self, name)))
         none = np.shape(self.kinks) == (0,)
         kinks = np.empty(0) if none else check_vector("kinks", self.kinks, "kinks")
         object.__setattr__(self, "kinks", tuple(np.sort(kinks).tolist()))
         name = self.name or getattr(self.f, "__name__", "")
         object.__setattr__(self, "name", OWN if name in ("", "<lambda>", "vectorize") or _named(name) else name)
-        _check_function("f", self.f, "df", self.df, self.kinks)
+        check_function("f", self.f, "df", self.df, self.kinks)
         if self.d2f is not None:
-            _check_function("df", self.df, "d2f", self.d2f, self.kinks)
+            check_function("df", self.df, "d2f", self.d2f, self.kinks)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return self.f(x)
@@ -117,7 +117,7 @@ class Activation:
         """The compiled unit and its parameters (:mod:`tutelage.kernels.units`); None if it cannot be compiled."""
         from tutelage.kernels.units import compile_unit, unit
 
-        kernel = compile_unit(_plain(self.f), _plain(self.df)) if self.kind == OWN else unit(self.kind)
+        kernel = compile_unit(plain(self.f), plain(self.df)) if self.kind == OWN else unit(self.kind)
         return None if kernel is None else (kernel, np.array(self.parameters, np.float64))
 
     @cached_property
@@ -127,101 +127,10 @@ class Activation:
 
         if self.kind != OWN:
             return curvature(self.kind)
-        return None if self.d2f is None else compile_curvature(_plain(self.d2f))
+        return None if self.d2f is None else compile_curvature(plain(self.d2f))
 
 
 ActivationLike: TypeAlias = str | Activation
-
-
-def _elementwise(name: str, f: Any) -> Function:
-    """Return `f` as a function of arrays."""
-    if not callable(f):
-        raise refuse(name, "be a function", f"is {f!r}")
-    x = np.array([0.3, 0.7, 1.1])
-    try:
-        if np.shape(f(x)) == x.shape:
-            return f
-    except Exception:  # whatever a function of one number says of an array, a compiled one included
-        pass
-    return np.vectorize(f, otypes=[np.float64])
-
-
-def _plain(f: Any) -> Callable:
-    """Return the function of one number behind one that NumPy applies to each."""
-    return f.pyfunc if isinstance(f, np.vectorize) else f
-
-
-def _evaluated(name: str, f: Function, x: np.ndarray) -> np.ndarray:
-    """Return f(x), or refuse a function that is not real and finite there."""
-    try:
-        with np.errstate(all="ignore"):
-            y = np.asarray(f(x))
-    except Exception as error:
-        raise refuse(name, "be defined between -6 and 6", f"raises {type(error).__name__}: {error}") from None
-    if y.dtype.kind not in "biuf":
-        raise refuse(name, "be real", f"returns values of type {y.dtype}")
-    if not np.isfinite(y).all():
-        raise refuse(name, "be finite", "is not, between -6 and 6")
-    return y.astype(np.float64)
-
-
-def _check_function(name: str, f: Function, slope_name: str, df: Function, kinks: tuple[float, ...]) -> None:
-    """Refuse what is no function, jumps that are not declared, and a derivative that is none."""
-    x, h = np.linspace(-6.0, 6.0, 1201) + 0.00317, 1e-5  # off the round numbers, where kinks are
-    for label, function in ((name, f), (slope_name, df)):
-        _evaluated(label, function, x)
-        where = _jump(function, x, kinks)
-        if where is not None:
-            must = f"name every point where `{name}` or `{slope_name}` jumps, such as {where:.6g}"
-            raise refuse("kinks", must, f"is {kinks}")
-    smooth = np.abs(x[:, None] - np.array([np.inf, *kinks])).min(1) > 3 * h
-    far, near = (_evaluated(name, f, x + d) - _evaluated(name, f, x - d) for d in (2 * h, h))
-    slope, given = (8 * near - far) / (12 * h), _evaluated(slope_name, df, x)
-    gap = np.abs(slope - given) / (1e-6 * (1 + np.abs(f(x)) + np.abs(given))) * smooth
-    worst = int(np.argmax(gap))
-    if gap[worst] > 1:
-        but = f"is {given[worst]:.6g} at x = {x[worst]:.4g}, where {name}' = {slope[worst]:.6g}"
-        raise refuse(slope_name, f"be the derivative of `{name}`", but)
-
-
-def _jump(f: Function, x: np.ndarray, kinks: tuple[float, ...]) -> float | None:
-    """Return a point between those of the grid `x` where f jumps, away from `kinks`, or None."""
-    values = f(x)
-    scale = 1 + np.abs(values).max()
-    steps = np.abs(np.diff(values))
-    for index in np.argsort(-steps)[:20]:
-        low, high = x[index], x[index + 1]
-        if steps[index] < 1e-6 * scale or any(low <= kink <= high for kink in kinks):
-            continue
-        for _ in range(30):
-            middle = (low + high) / 2
-            a, b, c = f(np.array([low, middle, high]))
-            low, high = (low, middle) if abs(b - a) > abs(c - b) else (middle, high)
-        if abs(f(np.array([low]))[0] - f(np.array([high]))[0]) > 1e-6 * scale:
-            return float(middle)
-    return None
-
-
-def _erf(x: np.ndarray) -> np.ndarray:
-    from scipy.special import erf
-
-    return erf(np.asarray(x) / np.sqrt(2))
-
-
-def _density(x: np.ndarray) -> np.ndarray:
-    return np.exp(-np.square(x) / 2) / np.sqrt(2 * np.pi)
-
-
-def _normal_cdf(x: np.ndarray) -> np.ndarray:
-    from scipy.special import ndtr
-
-    return ndtr(x)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    from scipy.special import expit
-
-    return expit(x)
 
 
 def polynomial(coefficients: ArrayLike, name: str | None = None) -> Activation:
@@ -264,64 +173,12 @@ def _leaky_relu(leak: float, name: str) -> Activation:
         kinks=(0.0,),
         kind="leaky_relu",
         parameters=(check_number("leak", leak),),
-        d2f=_zeros,
+        d2f=zeros,
     )
-
-
-def _zeros(x: np.ndarray) -> np.ndarray:
-    return np.zeros(np.shape(x))
-
-
-def _bump(x: np.ndarray) -> np.ndarray:
-    """Return the slope of the sigmoid."""
-    return _sigmoid(x) * _sigmoid(-np.asarray(x))
-
-
-def _bend(x: np.ndarray) -> np.ndarray:
-    """Return the second derivative of the sigmoid."""
-    return _bump(x) * (1 - 2 * _sigmoid(x))
-
-
-def _known(name: str, f: Function, df: Function, d2f: Function = _zeros, kinks: tuple[float, ...] = ()) -> Activation:
-    return Activation(f, df, name, kinks, kind=name, d2f=d2f)
 
 
 _SIMPLE = {
-    unit.name: unit
-    for unit in (
-        _known("erf", _erf, lambda x: 2 * _density(x), lambda x: -2 * np.asarray(x) * _density(x)),
-        _known("linear", lambda x: np.array(x, np.float64), lambda x: np.ones(np.shape(x))),
-        _known("relu", lambda x: np.maximum(x, 0.0), lambda x: np.greater(x, 0.0).astype(np.float64), kinks=(0.0,)),
-        _known("step", lambda x: np.greater(x, 0.0).astype(np.float64), _zeros, kinks=(0.0,)),
-        _known("sign", lambda x: np.sign(x).astype(np.float64), _zeros, kinks=(0.0,)),
-        _known(
-            "tanh",
-            lambda x: np.tanh(x),
-            lambda x: 1 - np.tanh(x) ** 2,
-            lambda x: -2 * np.tanh(x) * (1 - np.tanh(x) ** 2),
-        ),
-        _known("sigmoid", _sigmoid, _bump, _bend),
-        _known("softplus", lambda x: np.logaddexp(0.0, x), _sigmoid, _bump),
-        _known(
-            "silu",
-            lambda x: np.asarray(x) * _sigmoid(x),
-            lambda x: _sigmoid(x) * (1 + np.asarray(x) * _sigmoid(-np.asarray(x))),
-            lambda x: 2 * _bump(x) + np.asarray(x) * _bend(x),
-        ),
-        _known("normal_cdf", _normal_cdf, _density, lambda x: -np.asarray(x) * _density(x)),
-        _known(
-            "gelu",
-            lambda x: np.asarray(x) * _normal_cdf(x),
-            lambda x: _normal_cdf(x) + np.asarray(x) * _density(x),
-            lambda x: (2 - np.square(x)) * _density(x),
-        ),
-        _known(
-            "g",
-            lambda x: _sigmoid(4 * np.asarray(x)) + np.logaddexp(0.0, x),
-            lambda x: 4 * _bump(4 * np.asarray(x)) + _sigmoid(x),
-            lambda x: 16 * _bend(4 * np.asarray(x)) + _bump(x),
-        ),
-    )
+    name: Activation(given.f, given.df, name, given.kinks, kind=name, d2f=given.d2f) for name, given in FORMULAS.items()
 }
 
 
