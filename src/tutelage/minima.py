@@ -26,6 +26,7 @@ from tutelage.sweeps.perform import Computer, finish, tally
 from tutelage.sweeps.plan import Plan
 from tutelage.sweeps.runs import Run
 from tutelage.sweeps.sweep import folder_of
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -95,8 +96,6 @@ def search(
     >>> bool(found.loss.min() < 1e-28)
     True
     """
-    from tutelage import __version__
-
     check_objective("objective", objective)
     options = _options(options)
     points = _points(objective, starts)

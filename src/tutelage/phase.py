@@ -25,6 +25,7 @@ from tutelage.sweeps.runs import Record
 from tutelage.sweeps.search import Place, Range, Search
 from tutelage.sweeps.store import DONE, Store
 from tutelage.sweeps.sweep import base_of, folder_of
+from tutelage.version import __version__
 from tutelage.works import behind
 
 if TYPE_CHECKING:
@@ -209,8 +210,6 @@ def _one(record: Record) -> xarray.Dataset:
 def _dataset(plan: Plan, ranges: list[Range], search: Search) -> xarray.Dataset:
     """Return the points and the crossings of a search."""
     import xarray
-
-    from tutelage import __version__
 
     names = [plan.labels[r.name] for r in ranges]
     places, crossings = sorted(search.labels), list(search.crossings())

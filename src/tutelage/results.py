@@ -16,6 +16,7 @@ import numpy as np
 
 from tutelage.errors import ArgumentError, check_number, refuse
 from tutelage.overlaps import Overlaps
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -56,8 +57,6 @@ def dataset(
         What else is needed to run it again, JSON-ready; stored as the attribute ``settings``.
     """
     import xarray
-
-    from tutelage import __version__
 
     shapes = {"Q": ("student", "student_"), "R": ("student", "teacher"), "q": ("student",), "v": ("student",)}
     data: dict[str, Any] = {}

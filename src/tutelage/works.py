@@ -13,9 +13,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tutelage import __version__
 from tutelage.errors import refuse
 from tutelage.figures import FIGURES
+from tutelage.version import __version__
 
 __all__ = ["behind", "citation"]
 

@@ -171,6 +171,6 @@ def test_every_dependency_is_accounted_for():
 def test_the_version_stands_in_one_place_and_is_told_in_two():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     assert "version" in project["project"]["dynamic"]
-    assert project["tool"]["hatch"]["version"]["path"] == "src/tutelage/__init__.py"
+    assert project["tool"]["hatch"]["version"]["path"] == "src/tutelage/version.py"
     assert f"\nversion: {tutelage.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
     assert f"## [{tutelage.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from tutelage import __version__
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -20,8 +20,8 @@ from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
-from tutelage import __version__
 from tutelage.papers import Figure, Reproduction, catalogue
+from tutelage.version import __version__
 
 __all__ = ["Record", "chosen", "make", "page", "read", "whole"]
 

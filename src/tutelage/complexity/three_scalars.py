@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike
 
 from tutelage.errors import check_count, check_number, check_times, refuse
 from tutelage.progress import progress as progress_bar
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -264,8 +265,6 @@ def _dataset(
 ) -> xarray.Dataset:
     """Return the dataset of a course; `steps` are those asked for, `at` those reached."""
     import xarray
-
-    from tutelage import __version__
 
     data = {name: ("step", np.asarray(each, float), {"long_name": LABELS[name]}) for name, each in columns.items()}
     attributes = {

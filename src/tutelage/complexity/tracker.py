@@ -21,6 +21,7 @@ from tutelage.complexity.measures import (
     warn_if_undersampled,
 )
 from tutelage.errors import check_count, check_number, check_type, check_vector, refuse
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -218,8 +219,6 @@ class Tracker:
         return {str(name): predicted(each, self.x, len(self.y), f"simpler[{name!r}]") for name, each in named.items()}
 
     def _attributes(self, draws: int) -> dict[str, Any]:
-        from tutelage import __version__
-
         settings = {
             "view": "tracker",
             "samples": len(self.y),

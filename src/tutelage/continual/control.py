@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tutelage import __version__
 from tutelage.continual.descent import Search
 from tutelage.continual.phases import Phase
 from tutelage.continual.settings import described
@@ -21,6 +20,7 @@ from tutelage.online.integration import check_compiled
 from tutelage.online.ode import describe
 from tutelage.online.rule import OnlineSGD
 from tutelage.progress import progress as progress_bar
+from tutelage.version import __version__
 
 __all__ = ["OptimalProtocol", "optimal_protocol"]
 

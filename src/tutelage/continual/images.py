@@ -17,6 +17,7 @@ from tutelage.continual.experiment import Experiment
 from tutelage.continual.mixing import SETS, WHITENINGS, checked_classes, sources
 from tutelage.errors import DivergenceError, check_choice, check_count, check_flag, check_number, check_vector, refuse
 from tutelage.progress import progress as progress_bar
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -211,8 +212,6 @@ CHECKS: dict[str, Callable[[Any], Any]] = {  # of each argument that is kept: wh
 def _dataset(run: Experiment) -> xarray.Dataset:
     """Return the dataset of an experiment, with its provenance."""
     import xarray
-
-    from tutelage import __version__
 
     dims = ("similarity", "replica", "epoch", "task")
     data = {

@@ -14,6 +14,7 @@ from tutelage.continual.vector import unchecked
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import generalisation_error, stacked
 from tutelage.results import SCALINGS
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -123,8 +124,6 @@ def labelled(
     `ends` are the same at the ends of phases, which come in place of times: they become `eg_switch`, `Q_switch`, ...
     """
     import xarray
-
-    from tutelage import __version__
 
     data: dict[str, Any] = {}
     late = {f"{name}_switch": array for name, array in (ends or {}).items()}

@@ -9,8 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tutelage import __version__
 from tutelage.kernels import dop853
+from tutelage.version import __version__
 
 __all__ = ["assemble", "mathematics", "part", "words"]
 

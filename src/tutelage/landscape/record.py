@@ -9,6 +9,7 @@ import numpy as np
 
 from tutelage.landscape.objective import Objective
 from tutelage.landscape.stored import stored
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -37,8 +38,6 @@ def dataset(
         What else is needed to run it again, JSON-ready.
     """
     import xarray
-
-    from tutelage import __version__
 
     both = [_both(objective, p) for p in points]
     losses, norms = np.array([b[0] for b in both]), np.array([b[1] for b in both])

@@ -12,6 +12,7 @@ import numpy as np
 
 from tutelage.errors import check_number, check_type, check_vector, refuse
 from tutelage.linear.spectrum import Spectrum
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -90,8 +91,6 @@ def dataset(
         Its arguments that a file cannot hold; None where not given.
     """
     import xarray
-
-    from tutelage import __version__
 
     test_noise = arguments.get("test_noise", False)
     more = spectrum.noise**2 / 2 if test_noise else 0.0

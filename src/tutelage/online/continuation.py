@@ -20,6 +20,7 @@ from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
 from tutelage.progress import progress as progress_bar
 from tutelage.results import LABELS, SCALINGS
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -176,8 +177,6 @@ def _leading(coordinates: Coordinates, eigenvalues: np.ndarray) -> float:
 def _dataset(branch: Branch, points: np.ndarray, rows: list[dict[str, Any]]) -> xarray.Dataset:
     """Return the dataset of a branch, NaN where it has ended."""
     import xarray
-
-    from tutelage import __version__
 
     units = {"Q": ("student", "student_"), "R": ("student", "teacher"), "v": ("student",)}
     names = LABELS | {

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from tutelage.continual import MultiTask, Phase, solve, two_teachers
 from tutelage.online.rule import OnlineSGD
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -39,8 +40,6 @@ def labelled(
 ) -> xarray.Dataset:
     """Return a dataset with the version, the convention and the parameters as attributes."""
     import xarray
-
-    from tutelage import __version__
 
     attributes = {"tutelage_version": __version__, "scalings": convention, **parameters}
     return xarray.Dataset(dict(variables), {key: list(each) for key, each in coordinates.items()}, attributes)

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.rcsetup import cycler
 
-from tutelage import __version__
 from tutelage.errors import refuse
+from tutelage.version import __version__
 
 WIDTH, HEIGHT = 3.4, 2.6  # inches: one column of a paper
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#999933")  # Okabe-Ito, Tol

@@ -14,6 +14,7 @@ import numpy as np
 from tutelage.sweeps.plan import Plan, values_on
 from tutelage.sweeps.runs import Record
 from tutelage.sweeps.store import DONE, FAILED, Entry, Store
+from tutelage.version import __version__
 from tutelage.works import behind
 
 if TYPE_CHECKING:
@@ -104,8 +105,6 @@ def _coordinates(plan: Plan) -> dict[str, Any]:
 
 
 def _attributes(plan: Plan, records: Mapping[int, Record]) -> dict[str, Any]:
-    from tutelage import __version__
-
     first = next(iter(records.values()), None)
     inherited = {name: first.attrs[name] for name in ("scalings",) if first is not None and name in first.attrs}
     if plan.run.own:  # what its results say that they rest on

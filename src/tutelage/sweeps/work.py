@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
-from tutelage import __version__
 from tutelage.sweeps.plan import Plan, Point, unflatten
 from tutelage.sweeps.runs import Record, Run, record
 from tutelage.sweeps.store import Entry, Store, StoreError, seeds, sentence
+from tutelage.version import __version__
 
 __all__ = ["Job", "Outcome", "compute", "pack", "receive", "send", "serve", "unpack"]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tutelage.online.rule import OnlineSGD
 from tutelage.overlaps import Overlaps
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -95,8 +96,6 @@ def table(
 ) -> xarray.Dataset:
     """Return final errors as a dataset: `quantities` over all of `axes`, with the parameters as attributes."""
     import xarray
-
-    from tutelage import __version__
 
     convention = "errors are 1/2 <(student - teacher)^2>, without label noise"
     attributes = {"tutelage_version": __version__, "scalings": convention, **parameters}

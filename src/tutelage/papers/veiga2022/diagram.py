@@ -13,6 +13,7 @@ from tutelage.papers import Reproduction
 from tutelage.papers.goldt2019.setting import page
 from tutelage.papers.veiga2022.setting import late, problem, sgd
 from tutelage.regimes.scaling import BAD_LEARNING, GRADIENT_FLOW, HIGH_DIMENSION, MEAN_FIELD, NO_EQUATIONS, of_exponents
+from tutelage.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -130,8 +131,6 @@ def _dataset(
 ) -> xarray.Dataset:
     """Return everything over kappa and theta: what was measured, its exponents in d, and the labels."""
     import xarray
-
-    from tutelage import __version__
 
     limits = [[of_exponents(kappa, theta - kappa) for theta in thetas] for kappa in kappas]
     ratio = np.log(sizes[:, 1] / sizes[:, 0])
