@@ -35,7 +35,7 @@ IMPOSSIBLE = 1e-6  # of the largest eigenvalue: a covariance with one more negat
 SLICE = 0.1  # seconds of compiled work between two looks at the keyboard
 TIGHTER, TIGHTEST = 0.1, 1e-12  # rtol of a slice that is done again, of rtol before; and where that ends
 LEAST = 8  # steps in a slice
-NOISE = 0.03, 2000, 1e-9  # most of step times fastest rate, steps and rtol of runs that rounding holds up
+SHORT, LONG, TIGHT = 0.03, 2000, 1e-9  # rounding holds up: step times fastest rate below, for steps, at rtol below
 WATCH = 4  # steps between two looks for the neighbourhood of perfect learning
 
 Report = Callable[[float], None]
@@ -96,8 +96,8 @@ def integrate(
                 model = model._replace(step=quadrature_step(rule, chosen, accuracy))
                 continue
             report(alpha)
-            slow = slow + steps if h * fastest[-1] < NOISE[0] and rtol < NOISE[2] else 0
-            if slow > NOISE[1] and status == kernel.RUNNING:
+            slow = slow + steps if h * fastest[-1] < SHORT and rtol < TIGHT else 0
+            if slow > LONG and status == kernel.RUNNING:
                 rtol, tolerance, slow = rtol / TIGHTER, tolerance / TIGHTER, 0
                 _warn_of_rounding(alpha, rtol)
             if model.step and status == kernel.RUNNING:
