@@ -181,7 +181,9 @@ def test_the_package_itself_imports_lazily() -> None:
         "from __future__ import annotations",
         "from importlib import import_module",
         "from typing import TYPE_CHECKING, Any",
+        "from tutelage.version import __version__ as __version__",
     }
+    assert not list(imports("tutelage.version", SOURCES["tutelage.version"]))
 
 
 def test_public_names_are_there() -> None:
