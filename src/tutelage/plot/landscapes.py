@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tutelage.errors import check_type, refuse
-from tutelage.minima import distinct
 from tutelage.plot.look import DARK, colours_of, settle, single, style
 
 __all__ = ["minima", "trajectories"]
@@ -69,6 +68,8 @@ def minima(found: xarray.Dataset, *, title: str | None = None) -> Figure:
         Of :func:`tutelage.minima.search`.
     title : str, optional
     """
+    from tutelage.minima import distinct  # brings searches and sweeps, which other pictures do not need
+
     points = distinct(found)
     done = np.flatnonzero(np.isfinite(found["loss"].values))
     order = done[np.argsort(found["loss"].values[done], kind="stable")]
